@@ -1,0 +1,37 @@
+# The commands of Intuitive AI; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help env slides lab run sync lint test bench
+SESSION ?= 2
+PYTHON := .venv/bin/python
+# An active environment is not ours to use, and where Python may not keep its
+# compiled files, each import of the libraries takes four times as long.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+env:
+	@sh tests/tools/env.sh
+
+slides: env  ## open a session as a live deck (SESSION=2 PORT=8888)
+	@$(PYTHON) tests/tools/serve.py slides --session "$(SESSION)" --port "$(PORT)"
+
+lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
+	@$(PYTHON) tests/tools/serve.py lab --session "$(SESSION)" --port "$(PORT)"
+
+run: env  ## execute every notebook, fresh, and store what comes out
+	@$(PYTHON) tests/tools/run.py
+
+sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
+	@$(PYTHON) tests/tools/sync.py --keep "$(KEEP)"
+
+lint: env  ## check the code's style and everybody's spelling
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/codespell
+
+test: lint  ## run every test, each notebook executed once
+	@$(PYTHON) -m pytest
+
+bench: env  ## measure Session 2 against a naive version of itself
+	@$(PYTHON) tests/bench/bench.py

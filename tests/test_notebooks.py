@@ -1,0 +1,149 @@
+"""What every notebook promises, read off its two files without running it.
+
+That its outputs are those of a fresh run is for nbval, on each .ipynb itself.
+"""
+
+import re
+from statistics import median
+
+import nbformat
+import pytest
+from sessions import all_pairs, as_md, read_ipynb, read_md
+
+PAIRS = all_pairs()
+# How many cells of each notebook may go uncompared; each says why itself.
+UNCOMPARED = {"02_neural_nets": 4}
+IGNORED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
+SLIDE_TYPES = {"-", "slide", "subslide", "fragment", "notes", "skip"}
+
+pytestmark = pytest.mark.parametrize("pair", PAIRS, ids=str)
+
+
+def code_cells(nb):
+    """Return a notebook's code cells."""
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
+
+
+def shown(nb):
+    """Return the cells that a deck shows, with the slide type that each has."""
+    cells = [
+        (c, c.metadata.get("slideshow", {}).get("slide_type", "-")) for c in nb.cells
+    ]
+    return [(cell, kind) for cell, kind in cells if kind not in ("skip", "notes")]
+
+
+def test_both_halves_of_a_pair_say_the_same(pair):
+    md = pair.with_suffix(".md").read_text(encoding="utf-8")
+    assert md == as_md(read_ipynb(pair), pair), (
+        f"{pair}.md and .ipynb differ: do `make sync`, then `make run`."
+    )
+
+
+def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
+    def kept(nb):
+        return [(c.cell_type, c.source, c.metadata) for c in nb.cells]
+
+    assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
+        "A cell's metadata is lost in the Markdown: add its name to "
+        "cell_metadata_filter in pyproject.toml, or remove it from the cell."
+    )
+
+
+def test_each_half_knows_its_other_half(pair):
+    for nb in (read_md(pair), read_ipynb(pair)):
+        assert nb.metadata.jupytext.formats == "ipynb,md"
+
+
+def test_nothing_is_said_about_jupytexts_version(pair):
+    for suffix in (".md", ".ipynb"):
+        assert "jupytext_version" not in pair.with_suffix(suffix).read_text(
+            encoding="utf-8"
+        ).replace("-jupytext.text_representation.jupytext_version", "")
+
+
+def test_outputs_come_from_one_fresh_run(pair):
+    cells = [c for c in code_cells(read_ipynb(pair)) if c.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    assert counts == list(range(1, len(cells) + 1)), "Do `make run`."
+
+
+def test_outputs_hold_no_errors_warnings_or_times(pair):
+    for cell in code_cells(read_ipynb(pair)):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", f"{cell.source}\n{output.text}"
+        assert "execution" not in cell.metadata, "time stamps: do `make run`"
+
+
+def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
+    cells = [
+        cell
+        for cell in code_cells(read_ipynb(pair))
+        if IGNORED & set(cell.metadata.get("tags", []))
+    ]
+    for cell in cells:
+        assert len(cell.metadata.get("reason", "")) > 20, (
+            f'Write beside the tag why it cannot be compared, reason="…":\n{cell.source}'
+        )
+    assert len(cells) == UNCOMPARED.get(pair.name, 0)
+    sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
+    assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), "use tags, not comments"
+
+
+def test_every_plot_and_picture_has_a_description(pair):
+    for cell in read_ipynb(pair).cells:
+        if cell.cell_type == "code":
+            if any("image/png" in output.get("data", {}) for output in cell.outputs):
+                assert len(cell.metadata.get("alt", "")) > 40, (
+                    f'Describe the plot beside its code, alt="…":\n{cell.source}'
+                )
+        else:
+            for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", cell.source):
+                assert len(alt) > 40, f"Describe {target} in its square brackets."
+                assert (pair.parent / target).is_file(), f"There is no {target}."
+
+
+def test_slide_types_are_known_and_the_deck_opens_with_a_slide(pair):
+    kinds = [kind for _, kind in shown(read_ipynb(pair))]
+    assert set(kinds) <= SLIDE_TYPES
+    assert kinds[0] == "slide"
+
+
+def test_code_is_short_enough_for_a_slide(pair):
+    nb = read_ipynb(pair)
+    lengths = []
+    for cell, _ in shown(nb):
+        if cell.cell_type == "code":
+            lengths.append(len(cell.source.splitlines()))
+            assert lengths[-1] <= 12, f"over 12 lines: split it.\n{cell.source}"
+    assert median(lengths) <= 5
+    for cell in code_cells(nb):
+        for line in cell.source.splitlines():
+            assert len(line) <= 79, f"over 79 characters: break it.\n{line}"
+
+
+def test_text_is_short_enough_for_a_slide(pair):
+    for cell, _ in shown(read_ipynb(pair)):
+        if cell.cell_type == "markdown":
+            prose = re.sub(
+                r"^[#|!].*$|\$\$.*?\$\$|\(http.*?\)", "", cell.source, flags=re.M
+            )
+            words = len(prose.split())
+            a_list = re.search(r"^(- |1\. )", cell.source, flags=re.M)
+            assert words <= (60 if a_list else 45), (
+                f"{words} words: split it.\n{cell.source}"
+            )
+
+
+def test_every_session_opens_and_closes_as_a_reader_expects(pair):
+    if pair.parent.name == "solutions":
+        pytest.skip("a session's promise")
+    texts = [c.source for c in read_ipynb(pair).cells if c.cell_type == "markdown"]
+    assert texts[0].startswith("# "), "the first cell holds the title"
+    ends = "\n".join(texts[-4:])
+    for heading in ("## What to remember", "## Next session", "## Exercises"):
+        assert heading in ends
+
+
+def test_the_files_are_valid_notebooks(pair):
+    nbformat.validate(read_ipynb(pair))

@@ -1,0 +1,165 @@
+"""`make slides` and `make lab`: a local Jupyter server, and a page in it."""
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+from nbformat.sign import NotebookNotary
+from sessions import Problem, find_session, main, read_ipynb, write_safely
+from sync import sync
+
+HOST = "127.0.0.1"  # nobody but this machine
+START_SECONDS = 60
+FIRST_PORT, PORTS = 8888, 50
+
+# RISE reads the deck's settings, and looks whether there are slides, as soon as
+# its own script is there. With a cold cache that is before the notebook has
+# arrived: no settings, no slides, no deck. So it is not loaded as an extension,
+# but by this script, once the notebook is there. Autosave is off, so that what
+# is tried out in front of the club changes no file, unless somebody saves it.
+CUSTOM_JS = """
+define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
+  function start() {
+    Jupyter.notebook.set_autosave_interval(0);
+    requirejs(["nbextensions/rise/main"], function (rise) {
+      rise.load_ipython_extension();
+    });
+  }
+  if (Jupyter.notebook && Jupyter.notebook._fully_loaded) start();
+  else events.one("notebook_loaded.Notebook", start);
+});
+"""
+
+
+def free_port(wanted):
+    """Return the port to listen on.
+
+    Takes: `wanted` as the user typed it, or "" for the first free one from
+    8888. Raises Problem where it is taken, or no port at all.
+    """
+    if wanted and not (wanted.isdecimal() and 1024 <= int(wanted) <= 65535):
+        raise Problem(f"PORT={wanted} is no port: choose one from 1024 to 65535.")
+    ports = [int(wanted)] if wanted else range(FIRST_PORT, FIRST_PORT + PORTS)
+    for port in ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            # As the server does; else a port just left would look taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            if port != FIRST_PORT and not wanted:
+                print(f"Port {FIRST_PORT} is in use, so we take {port}.")
+            return port
+    raise Problem(
+        f"Port {ports[0]} is in use by another program: choose another one, "
+        f"for example PORT={ports[-1] + 1}."
+    )
+
+
+def has_screen():
+    """Return whether there is a screen on which a browser could open."""
+    if sys.platform == "darwin":
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def answers(address):
+    """Return whether a server answers at `address`, which holds its token."""
+    no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with contextlib.suppress(urllib.error.URLError, OSError):
+        no_proxy.open(address, timeout=5).close()
+        return True
+    return False
+
+
+def write_deck_settings(folder):
+    """Write the settings of a dependable deck into a new Jupyter config folder."""
+    extensions = {"load_extensions": {"rise/main": False}}
+    write_safely(folder / "nbconfig" / "notebook.json", json.dumps(extensions))
+    write_safely(folder / "custom" / "custom.js", CUSTOM_JS)
+
+
+def serve(path, port, folder):
+    """Serve the project until Ctrl-C, with `path` opened or its address printed.
+
+    Takes: `path`, the page under the server's address; `port`, a number;
+    `folder`, for the server's log. Raises Problem where it does not start.
+    """
+    token = secrets.token_hex(16)
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+        f"--ServerApp.ip={HOST}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={Path.cwd()}",
+        "--NotebookApp.show_banner=False",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container
+    base, log = f"http://{HOST}:{port}", folder / "log"
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            command,
+            # In the environment: a command line can be read by every user.
+            env={**os.environ, "JUPYTER_TOKEN": token},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(f"{base}/api/status?token={token}"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise Problem(
+                    f"{log.read_text()}\nThe Jupyter server did not start; "
+                    "the last lines above say why."
+                )
+            time.sleep(0.1)
+        address = f"{base}/{path}?token={token}"
+        if has_screen() and webbrowser.open(address):
+            print(f"Opened in the browser: {address}")
+        else:
+            print(f"Open this address in a browser: {address}")
+        print("Ctrl-C here ends it.", flush=True)
+        server.wait()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def tool():
+    """Serve a live deck, or JupyterLab, on the loopback address."""
+    parser = argparse.ArgumentParser(description=tool.__doc__)
+    parser.add_argument("page", choices=["slides", "lab"])
+    parser.add_argument("--session", default="2")
+    parser.add_argument("--port", default="")
+    asked = parser.parse_args()
+    session = find_session(asked.session)
+    port = free_port(asked.port)
+    # Jupyter would open whichever half is newer, and show no table of a
+    # notebook that nobody has called trustworthy. This one is our own.
+    done = sync(session)
+    if done:
+        print(done)
+    NotebookNotary().sign(read_ipynb(session))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if asked.page == "slides":
+            write_deck_settings(folder)
+            os.environ["JUPYTER_CONFIG_DIR"] = name
+            serve(f"nbclassic/notebooks/{session}.ipynb", port, folder)
+        else:
+            serve(f"lab/tree/{session}.ipynb", port, folder)
+
+
+if __name__ == "__main__":
+    main(tool)
