@@ -12,7 +12,9 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
 # A decimal point or an exponent makes a float; an integer must match exactly.
-FLOAT = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+FLOAT = re.compile(
+    r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+"
+)
 
 
 class Text(str):
@@ -27,7 +29,9 @@ class Text(str):
             return False
         return all(
             math.isclose(float(a), float(b), rel_tol=RELATIVE)
-            for a, b in zip(FLOAT.findall(self), FLOAT.findall(other), strict=True)
+            for a, b in zip(
+                FLOAT.findall(self), FLOAT.findall(other), strict=True
+            )
         )
 
     def __ne__(self, other):
@@ -50,7 +54,9 @@ def tolerant(cell, output):
 def only_if_stored(cell):
     """Run and compare a cell; refuse one that was never run, where nbval passes."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
-        cell.raise_cell_error("This cell has no stored execution: do `make run`.")
+        cell.raise_cell_error(
+            "This cell has no stored execution: do `make run`."
+        )
     runtest(cell)
 
 

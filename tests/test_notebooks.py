@@ -27,9 +27,12 @@ def code_cells(nb):
 def shown(nb):
     """Return the cells that a deck shows, with the slide type that each has."""
     cells = [
-        (c, c.metadata.get("slideshow", {}).get("slide_type", "-")) for c in nb.cells
+        (c, c.metadata.get("slideshow", {}).get("slide_type", "-"))
+        for c in nb.cells
     ]
-    return [(cell, kind) for cell, kind in cells if kind not in ("skip", "notes")]
+    return [
+        (cell, kind) for cell, kind in cells if kind not in ("skip", "notes")
+    ]
 
 
 def test_both_halves_of_a_pair_say_the_same(pair):
@@ -71,7 +74,9 @@ def test_outputs_hold_no_errors_warnings_or_times(pair):
     for cell in code_cells(read_ipynb(pair)):
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
-            assert output.get("name") != "stderr", f"{cell.source}\n{output.text}"
+            assert output.get("name") != "stderr", (
+                f"{cell.source}\n{output.text}"
+            )
         assert "execution" not in cell.metadata, "time stamps: do `make run`"
 
 
@@ -87,20 +92,31 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
         )
     assert len(cells) == UNCOMPARED.get(pair.name, 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
-    assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), "use tags, not comments"
+    assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), (
+        "use tags, not comments"
+    )
 
 
 def test_every_plot_and_picture_has_a_description(pair):
     for cell in read_ipynb(pair).cells:
         if cell.cell_type == "code":
-            if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            if any(
+                "image/png" in output.get("data", {})
+                for output in cell.outputs
+            ):
                 assert len(cell.metadata.get("alt", "")) > 40, (
                     f'Describe the plot beside its code, alt="…":\n{cell.source}'
                 )
         else:
-            for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", cell.source):
-                assert len(alt) > 40, f"Describe {target} in its square brackets."
-                assert (pair.parent / target).is_file(), f"There is no {target}."
+            for alt, target in re.findall(
+                r"!\[([^\]]*)\]\(([^)]*)\)", cell.source
+            ):
+                assert len(alt) > 40, (
+                    f"Describe {target} in its square brackets."
+                )
+                assert (pair.parent / target).is_file(), (
+                    f"There is no {target}."
+                )
 
 
 def test_slide_types_are_known_and_the_deck_opens_with_a_slide(pair):
@@ -115,7 +131,9 @@ def test_code_is_short_enough_for_a_slide(pair):
     for cell, _ in shown(nb):
         if cell.cell_type == "code":
             lengths.append(len(cell.source.splitlines()))
-            assert lengths[-1] <= 12, f"over 12 lines: split it.\n{cell.source}"
+            assert lengths[-1] <= 12, (
+                f"over 12 lines: split it.\n{cell.source}"
+            )
     assert median(lengths) <= 5
     for cell in code_cells(nb):
         for line in cell.source.splitlines():
@@ -126,7 +144,10 @@ def test_text_is_short_enough_for_a_slide(pair):
     for cell, _ in shown(read_ipynb(pair)):
         if cell.cell_type == "markdown":
             prose = re.sub(
-                r"^[#|!].*$|\$\$.*?\$\$|\(http.*?\)", "", cell.source, flags=re.M
+                r"^[#|!].*$|\$\$.*?\$\$|\(http.*?\)",
+                "",
+                cell.source,
+                flags=re.M,
             )
             words = len(prose.split())
             a_list = re.search(r"^(- |1\. )", cell.source, flags=re.M)
@@ -138,7 +159,9 @@ def test_text_is_short_enough_for_a_slide(pair):
 def test_every_session_opens_and_closes_as_a_reader_expects(pair):
     if pair.parent.name == "solutions":
         pytest.skip("a session's promise")
-    texts = [c.source for c in read_ipynb(pair).cells if c.cell_type == "markdown"]
+    texts = [
+        c.source for c in read_ipynb(pair).cells if c.cell_type == "markdown"
+    ]
     assert texts[0].startswith("# "), "the first cell holds the title"
     ends = "\n".join(texts[-4:])
     for heading in ("## What to remember", "## Next session", "## Exercises"):

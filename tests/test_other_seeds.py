@@ -10,7 +10,9 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
 SEEDED_ARGUMENTS = {"random_seed", "random_state", "seed"}
-SESSIONS = [pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS]
+SESSIONS = [
+    pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
+]
 
 
 class OtherSeeds(ast.NodeTransformer):
@@ -62,7 +64,9 @@ def as_in_a_fresh_kernel(monkeypatch):
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 def test_every_claim_holds_with_other_seeds(session, seed):
     program = OtherSeeds(1000 * seed)
-    tree = ast.fix_missing_locations(program.visit(ast.parse(code_of(session))))
+    tree = ast.fix_missing_locations(
+        program.visit(ast.parse(code_of(session)))
+    )
     assert {"default_rng", "key", "random_seed"} <= program.moved, (
         f"{session}: a seed is missing, only {program.moved} were found: seed the "
         "data, the parameters and the sampler."

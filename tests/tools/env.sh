@@ -46,9 +46,9 @@ else
     uv=.uv/bin/uv
 fi
 
-# Python: the version in .python-version if there is one of it, else any that
-# is new enough, else uv fetches one.
-if ! $uv python find >/dev/null 2>&1; then
+# Python: the one that UV_PYTHON or .python-version asks for if it is there, else
+# any that is new enough, else uv fetches one.
+if ! $uv python find ${UV_PYTHON:+"$UV_PYTHON"} >/dev/null 2>&1; then
     if [ -z "${UV_PYTHON:-}" ] && $uv python find '>=3.12' >/dev/null 2>&1; then
         export UV_PYTHON='>=3.12'
     elif ! $uv python install >"$log" 2>&1; then

@@ -2,7 +2,11 @@
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
 from sessions import Problem, all_pairs, main, read_ipynb
 from sync import sync, write_ipynb
 from tqdm import tqdm
@@ -10,11 +14,11 @@ from tqdm import tqdm
 CELL_SECONDS = 120
 
 
-def execute(nb, folder, on_cell=lambda: None):
+def execute(nb, folder, on_cell=lambda cell: None):
     """Execute a notebook in a fresh kernel, and return it with its outputs.
 
     Takes: `nb`, which is left as it was; `folder`, the kernel's working
-    directory; `on_cell`, called after each code cell. Raises Problem at the
+    directory; `on_cell`, called with each code cell that is done. Raises Problem at the
     first cell that fails or hangs, with its code and the error.
     """
     nb = nbformat.from_dict(nb)
@@ -26,7 +30,7 @@ def execute(nb, folder, on_cell=lambda: None):
         kernel_name="python3",
         # ipykernel warns on every start that its loopback connection is plain.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        on_cell_executed=lambda **_: on_cell(),
+        on_cell_executed=lambda cell, **_: on_cell(cell),
     )
     try:
         client.execute()
@@ -44,7 +48,7 @@ def tool():
             nb = read_ipynb(pair)
             cells = sum(cell.cell_type == "code" for cell in nb.cells)
             with tqdm(total=cells, desc=pair.name, unit="cell") as bar:
-                nb = execute(nb, pair.parent, bar.update)
+                nb = execute(nb, pair.parent, lambda _: bar.update())
             write_ipynb(pair, nb)
             sync(pair)
         except Problem as problem:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -26,14 +27,18 @@ FIRST_PORT, PORTS = 8888, 50
 # RISE reads the deck's settings, and looks whether there are slides, as soon as
 # its own script is there. With a cold cache that is before the notebook has
 # arrived: no settings, no slides, no deck. So it is not loaded as an extension,
-# but by this script, once the notebook is there. Autosave is off, so that what
-# is tried out in front of the club changes no file, unless somebody saves it.
+# but by this script, once the notebook is there and its formulas are set: among
+# slides that are laid out again and again, each formula takes a second.
+# Autosave is off, so that what is tried out in front of the club changes no
+# file, unless somebody saves it.
 CUSTOM_JS = """
 define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   function start() {
     Jupyter.notebook.set_autosave_interval(0);
-    requirejs(["nbextensions/rise/main"], function (rise) {
-      rise.load_ipython_extension();
+    MathJax.Hub.Queue(function () {
+      requirejs(["nbextensions/rise/main"], function (rise) {
+        rise.load_ipython_extension();
+      });
     });
   }
   if (Jupyter.notebook && Jupyter.notebook._fully_loaded) start();
@@ -49,7 +54,9 @@ def free_port(wanted):
     8888. Raises Problem where it is taken, or no port at all.
     """
     if wanted and not (wanted.isdecimal() and 1024 <= int(wanted) <= 65535):
-        raise Problem(f"PORT={wanted} is no port: choose one from 1024 to 65535.")
+        raise Problem(
+            f"PORT={wanted} is no port: choose one from 1024 to 65535."
+        )
     ports = [int(wanted)] if wanted else range(FIRST_PORT, FIRST_PORT + PORTS)
     for port in ports:
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -151,6 +158,10 @@ def tool():
     if done:
         print(done)
     NotebookNotary().sign(read_ipynb(session))
+    # A closed terminal must end the server too.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.page == "slides":

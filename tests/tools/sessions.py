@@ -48,7 +48,9 @@ def all_pairs():
         raise Problem(
             "There is no notebook in notebooks/: run this in the project's folder."
         )
-    return sorted(found, key=lambda pair: (pair.parent != NOTEBOOKS, pair.name))
+    return sorted(
+        found, key=lambda pair: (pair.parent != NOTEBOOKS, pair.name)
+    )
 
 
 def find_session(number):
@@ -59,10 +61,14 @@ def find_session(number):
     """
     sessions = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
     for pair in sessions:
-        if re.fullmatch(r"\d{1,2}", number) and int(pair.name[:2]) == int(number):
+        if re.fullmatch(r"\d{1,2}", number) and int(pair.name[:2]) == int(
+            number
+        ):
             return pair
     known = ", ".join(str(int(pair.name[:2])) for pair in sessions)
-    raise Problem(f"There is no session {number!r}: choose SESSION from {known}.")
+    raise Problem(
+        f"There is no session {number!r}: choose SESSION from {known}."
+    )
 
 
 def read_ipynb(pair):
@@ -110,7 +116,9 @@ def config(path):
 
 def as_md(nb, pair):
     """Return the text that `pair`.md must hold for it to say what `nb` says."""
-    return jupytext.writes(nbformat.from_dict(nb), fmt="md", config=config(pair))
+    return jupytext.writes(
+        nbformat.from_dict(nb), fmt="md", config=config(pair)
+    )
 
 
 def write_safely(path, text):

@@ -7,6 +7,7 @@ has edited is overwritten.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 from difflib import SequenceMatcher
@@ -77,19 +78,22 @@ def sync(pair, keep=""):
 
 def only_edited_half(pair, in_md, in_ipynb):
     """Return "md" or "ipynb" if only that half was edited, else ""."""
-    known = set()
     agreed = AGREED / f"{pair}.md"
-    if agreed.exists():
-        known.add(agreed.read_text(encoding="utf-8"))
-    md_known = known | {committed(pair.with_suffix(".md"))}
-    ipynb_known = known
-    text = committed(pair.with_suffix(".ipynb"))
-    if text:
-        try:
-            ipynb_known = known | {as_md(nbformat.reads(text, as_version=4), pair)}
-        except (nbformat.reader.NotJSONError, AttributeError, KeyError):
-            pass  # a damaged notebook was committed: it says nothing
-    md_edited, ipynb_edited = in_md not in md_known, in_ipynb not in ipynb_known
+    known = {agreed.read_text(encoding="utf-8")} if agreed.exists() else set()
+    known_md = known | {committed(pair.with_suffix(".md"))}
+    known_ipynb = set(known)
+    # A committed notebook that is damaged, or none at all, says nothing.
+    with contextlib.suppress(
+        nbformat.reader.NotJSONError, AttributeError, KeyError
+    ):
+        nb = nbformat.reads(
+            committed(pair.with_suffix(".ipynb")), as_version=4
+        )
+        known_ipynb.add(as_md(nb, pair))
+    md_edited, ipynb_edited = (
+        in_md not in known_md,
+        in_ipynb not in known_ipynb,
+    )
     if md_edited == ipynb_edited:
         return ""
     return "md" if md_edited else "ipynb"
@@ -98,7 +102,9 @@ def only_edited_half(pair, in_md, in_ipynb):
 def committed(path):
     """Return the text of a file in the last commit, "" where there is none."""
     shown = subprocess.run(
-        ["git", "show", f"HEAD:./{path}"], capture_output=True, encoding="utf-8"
+        ["git", "show", f"HEAD:./{path}"],
+        capture_output=True,
+        encoding="utf-8",
     )
     return shown.stdout if shown.returncode == 0 else ""
 
@@ -115,7 +121,9 @@ def differing_cells(first, second):
     ).get_opcodes():
         if kind != "equal":
             at = first.cells[a:b] or second.cells[c:d]
-            line = next((s for s in at[0].source.splitlines() if s.strip()), "")
+            line = next(
+                (s for s in at[0].source.splitlines() if s.strip()), ""
+            )
             named.append(f"cell {a + 1} ({at[0].cell_type}: {line[:40]!r})")
     return ", ".join(named) or "the notebook's metadata"
 

@@ -1,0 +1,146 @@
+"""The tests can fail: faults planted in a copy of Session 2 are each caught.
+
+The copy is cut off after the data, so that a run takes seconds.
+"""
+
+import re
+import shutil
+
+import nbformat
+import pytest
+from sessions import as_md, find_session, read_ipynb, write_safely
+
+SESSION = find_session("2").absolute()
+ROOT = SESSION.parent.parent
+LAST = "noise ="  # the copy ends with the cell that starts so
+
+
+@pytest.fixture
+def project(pytester):
+    """Return the path of Session 2 in a copy of the project."""
+    for name in ("tests", "notebooks", "img"):
+        shutil.copytree(ROOT / name, pytester.path / name)
+    shutil.copy(ROOT / "pyproject.toml", pytester.path)
+    return pytester.path / "notebooks" / SESSION.name
+
+
+@pytest.fixture
+def short_project(project):
+    """Return the same, with Session 2 cut off where its data is complete."""
+    nb = read_ipynb(project)
+    end = next(i for i, c in enumerate(nb.cells) if c.source.startswith(LAST))
+    nb.cells = nb.cells[: end + 1]
+    write(project, nb)
+    return project
+
+
+def write(pair, nb):
+    """Write both halves of a pair."""
+    write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb))
+    write_safely(pair.with_suffix(".md"), as_md(nb, pair))
+
+
+def cell(nb, text):
+    """Return the one code cell that holds `text`, and its number among them."""
+    cells = [c for c in nb.cells if c.cell_type == "code"]
+    (found,) = [
+        (number, c) for number, c in enumerate(cells) if text in c.source
+    ]
+    return found
+
+
+def failures(pytester, *arguments):
+    """Run pytest in the copy, and return the names of what failed, and its output."""
+    # One process, and no plugin of the outer run: nothing but the project's own.
+    result = pytester.runpytest_subprocess("-n0", "--color=no", *arguments)
+    output = result.stdout.str()
+    assert re.search(r"\d (passed|failed)", output), output
+    return set(
+        re.findall(r"^FAILED \S+?::(\w+(?: \d+)?)", output, re.M)
+    ), output
+
+
+def test_every_fault_in_a_run_is_caught_and_nothing_else(
+    short_project, pytester
+):
+    nb = read_ipynb(short_project)
+
+    sign, flipped = cell(nb, "y_first =")
+    flipped.source = flipped.source.replace("+ bias", "- bias")
+
+    number, changed = cell(nb, "x[:3]")
+    text = changed.outputs[0].data["text/plain"]
+    changed.outputs[0].data["text/plain"] = re.sub(
+        r"5\.", "5.1", text, count=1
+    )
+
+    integer, shape = cell(nb, "y_row.shape")
+    shape.outputs[0].data["text/plain"] = "(1, 201)"
+
+    stripped, bare = cell(nb, "y_column.shape")
+    bare.outputs, bare.execution_count = [], None
+
+    emptied, hollow = cell(nb, "coefficients.shape")
+    hollow.outputs = []
+
+    name, misspelt = cell(nb, "noise =")
+    misspelt.source = misspelt.source.replace("scale=0.5", "scale=sigma_of_y")
+
+    promise, _ = cell(nb, "np.isclose(y_column[0, 0], y_first)")
+
+    # No fault: another processor may round so.
+    _, rounded = cell(nb, 'print(f"at (0, 1)')
+    rounded.outputs[0].text = rounded.outputs[0].text.replace("5.2", "5.2004")
+
+    write(short_project, nb)
+    failed, output = failures(pytester, "notebooks")
+    planted = {sign, number, integer, stripped, emptied, name, promise}
+    assert failed == {f"Cell {n}" for n in planted}, output
+    assert "NameError" in output
+    assert "This cell has no stored execution: do `make run`." in output
+
+
+def test_a_hanging_cell_is_ended_with_a_clear_message(short_project, pytester):
+    nb = read_ipynb(short_project)
+    number, hanging = cell(nb, "import arviz")
+    hanging.source = "import time\ntime.sleep(600)"
+    write(short_project, nb)
+    failed, output = failures(pytester, "notebooks", "--nbval-cell-timeout=3")
+    assert f"Cell {number}" in failed, output
+    assert "Timeout of 3 seconds exceeded executing cell" in output
+
+
+def test_an_edited_markdown_half_is_caught(project, pytester):
+    md = project.with_suffix(".md")
+    text = md.read_text(encoding="utf-8")
+    md.write_text(text.replace("bias = 3.1", "bias = 3.2"), encoding="utf-8")
+    failed, output = failures(pytester, "tests/test_notebooks.py")
+    assert "test_both_halves_of_a_pair_say_the_same" in failed, output
+    assert "do `make sync`" in output
+
+
+def test_every_fault_in_the_files_is_caught(project, pytester):
+    nb = read_ipynb(project)
+    _, out_of_order = cell(nb, "y_row =")
+    out_of_order.execution_count = 99
+    _, timed = cell(nb, "y_column =")
+    timed.metadata["execution"] = {
+        "iopub.execute_input": "2026-01-01T00:00:00Z"
+    }
+    _, untagged = cell(nb, "y_first =")
+    untagged.metadata["tags"] = ["nbval-ignore-output"]
+    _, plot = cell(nb, "plot_surface")
+    del plot.metadata["alt"]
+    _, long = cell(nb, "noise =")
+    long.source += "\nx" * 12
+    nb.cells[0].source += "\n\n" + "too long " * 40
+    nb.cells[0].metadata.slideshow.slide_type = "side"
+    nb.cells[-1].source = nb.cells[-1].source.replace("Exercises", "Homework")
+    write(project, nb)
+    nb.metadata.jupytext.formats = "ipynb"
+    nb.metadata.jupytext["text_representation"] = {"jupytext_version": "1.0"}
+    write_safely(project.with_suffix(".ipynb"), nbformat.writes(nb))
+
+    _, output = failures(pytester, "tests/test_notebooks.py", "--tb=no", "-rA")
+    passed = set(re.findall(r"^PASSED \S+?::(\w+)", output, re.M))
+    assert passed == {"test_the_files_are_valid_notebooks"}, output
