@@ -27,18 +27,26 @@ FIRST_PORT, PORTS = 8888, 50
 # RISE reads the deck's settings, and looks whether there are slides, as soon as
 # its own script is there. With a cold cache that is before the notebook has
 # arrived: no settings, no slides, no deck. So it is not loaded as an extension,
-# but by this script, once the notebook is there and its formulas are set: among
-# slides that are laid out again and again, each formula takes a second.
+# but by this script, once the notebook is there and its formulas are set.
+# Jupyter queues each cell's formulas on their own, and each waits for a tenth
+# of a second, a minute for a session: one pass over the page replaces them.
 # Autosave is off, so that what is tried out in front of the club changes no
 # file, unless somebody saves it.
 CUSTOM_JS = """
 define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
+  function launch() {
+    requirejs(["nbextensions/rise/main"], function (rise) {
+      rise.load_ipython_extension();
+    });
+  }
+  function typeset() {
+    MathJax.Hub.queue.queue = [];
+    MathJax.Hub.Queue(["Typeset", MathJax.Hub, "notebook"], launch);
+  }
   function start() {
     Jupyter.notebook.set_autosave_interval(0);
-    MathJax.Hub.Queue(function () {
-      requirejs(["nbextensions/rise/main"], function (rise) {
-        rise.load_ipython_extension();
-      });
+    MathJax.Hub.Register.StartupHook("End", function () {
+      setTimeout(typeset, 0);
     });
   }
   if (Jupyter.notebook && Jupyter.notebook._fully_loaded) start();
@@ -166,7 +174,9 @@ def tool():
         folder = Path(name)
         if asked.page == "slides":
             write_deck_settings(folder)
+            # custom.js is read from the one, extensions from the other.
             os.environ["JUPYTER_CONFIG_DIR"] = name
+            os.environ["JUPYTER_CONFIG_PATH"] = name
             serve(f"nbclassic/notebooks/{session}.ipynb", port, folder)
         else:
             serve(f"lab/tree/{session}.ipynb", port, folder)
