@@ -29,10 +29,10 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nb = read_ipynb(SESSION)
     # The title, the coefficients and the function, which need no imports.
-    start = next(
-        i for i, c in enumerate(nb.cells) if "np.array([[1.1" in c.source
-    )
-    nb.cells = [nb.cells[0], *nb.cells[start : start + 4]]
+    nb.cells = [
+        next(cell for cell in nb.cells if text in cell.source)
+        for text in ("# Intuitive AI", "coefficients = ", "def plane(")
+    ]
     nb.cells[1].source = "coefficients, bias = [[1.1, 2.1]], 3.1"
     nb.cells[1].outputs = [nbformat.v4.new_output("stream", text="kept\n")]
     write(nb)
@@ -103,6 +103,19 @@ def test_sync_takes_over_an_edited_md_whatever_the_file_times(project, order):
     assert cells[0].outputs[0].text == "kept\n", (
         "the output of an unchanged cell"
     )
+
+
+def test_sync_accepts_metadata_in_any_order(project):
+    edit(
+        ".md",
+        "```python\ncoefficients",
+        '```python tags=["b"] alt="a"\ncoefficients',
+    )
+    assert tool("sync")[0] == 0
+    before = halves()
+    status, said = tool("sync")
+    assert (status, halves()) == (0, before), said
+    assert b'```python alt="a" tags=["b"]' in before[0]
 
 
 def test_sync_takes_over_an_edited_ipynb(project):

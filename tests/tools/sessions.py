@@ -116,9 +116,9 @@ def config(path):
 
 def as_md(nb, pair):
     """Return the text that `pair`.md must hold for it to say what `nb` says."""
-    return jupytext.writes(
-        nbformat.from_dict(nb), fmt="md", config=config(pair)
-    )
+    # An .ipynb sorts a cell's metadata, so do it here too; and it is a copy.
+    nb = nbformat.reads(nbformat.writes(nb), as_version=4)
+    return jupytext.writes(nb, fmt="md", config=config(pair))
 
 
 def write_safely(path, text):
