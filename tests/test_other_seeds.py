@@ -62,6 +62,7 @@ def as_in_a_fresh_kernel(monkeypatch):
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda pair: pair.name)
 @pytest.mark.usefixtures("as_in_a_fresh_kernel")
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ArviZ's
 def test_every_claim_holds_with_other_seeds(session, seed):
     program = OtherSeeds(1000 * seed)
     tree = ast.fix_missing_locations(

@@ -1,5 +1,6 @@
 """The commands of the Makefile never lose work, and say what is wrong."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import serve
 from sessions import as_md, find_session, read_ipynb
 
 SESSION = find_session("2")
@@ -227,7 +229,18 @@ def test_a_session_that_does_not_exist_is_named_with_those_that_do(project):
         assert "choose SESSION from 2." in said
 
 
-def test_a_port_in_use_gets_one_sentence_or_another_port(project):
+def test_another_port_is_taken_where_none_was_asked_for(capsys):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it already
+            taken.bind(("127.0.0.1", serve.FIRST_PORT))
+            taken.listen()
+        port = serve.free_port("")
+    assert port > serve.FIRST_PORT
+    assert f"so we take {port}" in capsys.readouterr().out
+
+
+def test_a_port_in_use_gets_one_sentence(project):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -261,8 +274,11 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
         for name, value in os.environ.items()
         if name not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "tests/tools/serve.py", page],
+        [sys.executable, "tests/tools/serve.py", page, f"--port={port}"],
         stdout=subprocess.PIPE,
         encoding="utf-8",
         env={**screenless, "SSH_CONNECTION": "no screen"},
@@ -289,7 +305,6 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
         # Another address of this machine: a server that listens on all of
         # them would answer there.
-        port = int(base.rpartition(":")[2])
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)
     finally:
