@@ -1,6 +1,7 @@
 """The commands of the Makefile never lose work, and say what is wrong."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -303,6 +304,17 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
+        if page == "slides":
+            # The deck starts by itself, once, from our script.
+            config = f"{base}/api/config/{{}}?token={token}"
+            _, deck = fetch(config.format("rise"))
+            assert json.loads(deck)["autolaunch"] is True
+            _, extensions = fetch(config.format("notebook"))
+            assert (
+                json.loads(extensions)["load_extensions"]["rise/main"] is False
+            )
+            _, script = fetch(f"{base}/custom/custom.js?token={token}")
+            assert "nbextensions/rise/main" in script
         # Another address of this machine: a server that listens on all of
         # them would answer there.
         with pytest.raises(OSError):

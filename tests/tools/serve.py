@@ -100,6 +100,10 @@ def write_deck_settings(folder):
     """Write the settings of a dependable deck into a new Jupyter config folder."""
     extensions = {"load_extensions": {"rise/main": False}}
     write_safely(folder / "nbconfig" / "notebook.json", json.dumps(extensions))
+    # Here and not in the notebook, where it would start a deck in JupyterLab,
+    # too, in front of somebody who wants to read.
+    autolaunch = {"autolaunch": True}
+    write_safely(folder / "nbconfig" / "rise.json", json.dumps(autolaunch))
     write_safely(folder / "custom" / "custom.js", CUSTOM_JS)
 
 
@@ -117,6 +121,7 @@ def serve(path, port, folder):
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={Path.cwd()}",
         "--NotebookApp.show_banner=False",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in a container
