@@ -1,6 +1,6 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env slides lab run sync lint test bench
+.PHONY: help env slides lab decks run sync lint test bench
 SESSION ?= 2
 PYTHON := .venv/bin/python
 # An active environment is not ours to use, and where Python may not keep its
@@ -18,6 +18,9 @@ slides: env  ## open a session as a live deck (SESSION=2 PORT=8888)
 
 lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
 	@$(PYTHON) tests/tools/serve.py lab --session "$(SESSION)" --port "$(PORT)"
+
+decks: env  ## build static decks and PDFs to hand out, in build/
+	@$(PYTHON) tests/tools/decks.py
 
 run: env  ## execute every notebook, fresh, and store what comes out
 	@$(PYTHON) tests/tools/run.py

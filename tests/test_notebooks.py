@@ -8,7 +8,9 @@ from statistics import median
 
 import nbformat
 import pytest
+from decks import slides_of
 from sessions import all_pairs, as_md, read_ipynb, read_md
+from slides import kind_of
 
 PAIRS = all_pairs()
 # How many cells of each notebook may go uncompared; each says why itself.
@@ -68,6 +70,7 @@ def test_outputs_come_from_one_fresh_run(pair):
     cells = [c for c in code_cells(read_ipynb(pair)) if c.source.strip()]
     counts = [cell.execution_count for cell in cells]
     assert counts == list(range(1, len(cells) + 1)), "Do `make run`."
+    assert read_ipynb(pair).metadata["running_seconds"] > 0
 
 
 def test_outputs_hold_no_errors_warnings_or_times(pair):
@@ -156,11 +159,29 @@ def test_text_is_short_enough_for_a_slide(pair):
             )
 
 
+def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
+    for slide in slides_of(read_ipynb(pair)):
+        shown = [cell for cell in slide if kind_of(cell) != "notes"]
+        runs = any(cell.cell_type == "code" for cell in shown)
+        asks = any(
+            "?" in re.sub(r"\(http.*?\)", "", cell.source)
+            or "Predict" in cell.source
+            for cell in shown
+            if cell.cell_type == "markdown"
+        )
+        assert not (runs or asks) or len(shown) < len(slide), (
+            "Say in a cell of slide type notes what the presenter does here:\n"
+            + shown[0].source
+        )
+
+
 def test_every_session_opens_and_closes_as_a_reader_expects(pair):
     if pair.parent.name == "solutions":
         pytest.skip("a session's promise")
     texts = [
-        c.source for c in read_ipynb(pair).cells if c.cell_type == "markdown"
+        cell.source
+        for cell, _ in shown(read_ipynb(pair))
+        if cell.cell_type == "markdown"
     ]
     assert texts[0].startswith("# "), "the first cell holds the title"
     ends = "\n".join(texts[-4:])

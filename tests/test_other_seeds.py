@@ -45,6 +45,14 @@ def code_of(pair):
     return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Let JAX keep on disk what it compiles: all seeds run the same programs."""
+    folder = tmp_path_factory.mktemp("compiled")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
 @pytest.fixture
 def as_in_a_fresh_kernel(monkeypatch):
     """Stand where a kernel starts: in notebooks/, with nothing drawn or compiled."""

@@ -8,15 +8,18 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import chromium
+import decks
 import nbformat
 import pytest
 import serve
-from sessions import as_md, find_session, read_ipynb
+from sessions import Problem, as_md, find_session, read_ipynb
 
 SESSION = find_session("2")
 ROOT = Path.cwd()
@@ -230,15 +233,16 @@ def test_a_session_that_does_not_exist_is_named_with_those_that_do(project):
         assert "choose SESSION from 2." in said
 
 
-def test_another_port_is_taken_where_none_was_asked_for(capsys):
+def test_another_port_is_taken_where_none_was_asked_for(project):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):  # somebody else has it already
             taken.bind(("127.0.0.1", serve.FIRST_PORT))
             taken.listen()
-        port = serve.free_port("")
-    assert port > serve.FIRST_PORT
-    assert f"so we take {port}" in capsys.readouterr().out
+        with served("slides") as (_, said):
+            port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", said)[1])
+            assert port > serve.FIRST_PORT
+            assert f"Port {serve.FIRST_PORT} is in use" in said
 
 
 def test_a_port_in_use_gets_one_sentence(project):
@@ -268,21 +272,19 @@ def fetch(address):
         return error.code, ""
 
 
-@pytest.mark.parametrize("page", ["slides", "lab"])
-def test_the_server_answers_on_loopback_with_a_token_only(project, page):
-    screenless = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DISPLAY", "WAYLAND_DISPLAY")
-    }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@contextlib.contextmanager
+def served(page, *arguments):
+    """Start what `make slides` or `make lab` starts, on a machine without a screen.
+
+    Gives the process and what it has said, up to the line on how to end it.
+    """
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     server = subprocess.Popen(
-        [sys.executable, "tests/tools/serve.py", page, f"--port={port}"],
+        [sys.executable, "tests/tools/serve.py", page, *arguments],
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        env={**screenless, "SSH_CONNECTION": "no screen"},
+        env={k: v for k, v in os.environ.items() if k not in hidden}
+        | {"SSH_CONNECTION": "no screen"},
     )
     try:
         said = ""
@@ -290,6 +292,15 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             line = server.stdout.readline()
             assert line, said
             said += line
+        yield server, said
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.mark.parametrize("page", ["slides", "lab"])
+def test_the_server_answers_on_loopback_with_a_token_only(project, page):
+    with served(page) as (_, said):
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+/\S+", said)
         bare, token = address.split("?token=")
         assert len(token) >= 32
@@ -304,24 +315,11 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
-        if page == "slides":
-            # The deck starts by itself, once, from our script.
-            config = f"{base}/api/config/{{}}?token={token}"
-            _, deck = fetch(config.format("rise"))
-            assert json.loads(deck)["autolaunch"] is True
-            _, extensions = fetch(config.format("notebook"))
-            assert (
-                json.loads(extensions)["load_extensions"]["rise/main"] is False
-            )
-            _, script = fetch(f"{base}/custom/custom.js?token={token}")
-            assert "nbextensions/rise/main" in script
         # Another address of this machine: a server that listens on all of
         # them would answer there.
+        port = int(base.rsplit(":")[-1])
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -436,3 +434,85 @@ def test_env_does_not_touch_an_active_environment(few_programs, uv, tmp_path):
     }
     environment(few_programs, **settings, UV_CACHE_DIR=str(tmp_path / "cache"))
     assert not list(active.iterdir())
+
+
+# Decks: without Chromium, packages or outputs.
+
+
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [("debian", "apt-get install"), ("ubuntu", "playwright install chromium")],
+)
+def test_a_missing_chromium_is_installed_or_gets_one_sentence(
+    monkeypatch, system, command
+):
+    tried = []
+    monkeypatch.setattr(chromium, "find", lambda: "")
+    monkeypatch.setattr(
+        chromium.platform, "freedesktop_os_release", lambda: {"ID": system}
+    )
+    monkeypatch.setattr(
+        chromium.subprocess,
+        "run",
+        lambda command, **_: tried.append(" ".join(command)),
+    )
+    with (
+        pytest.raises(Problem, match="apt install chromium"),
+        chromium.chromium(),
+    ):
+        pass
+    assert command in tried[-1]
+
+
+def test_a_program_that_does_not_start_is_no_chromium(tmp_path):
+    stub = tmp_path / "chromium-browser"
+    stub.write_text("#!/bin/sh\necho 'install the snap' >&2; exit 1\n")
+    stub.chmod(0o755)
+    assert not chromium.starts(str(stub))
+    assert not chromium.starts(str(tmp_path / "none"))
+
+
+def test_decks_without_a_network_get_one_sentence(project):
+    status, said = tool(
+        "decks", npm_config_registry=NOWHERE, npm_config_fetch_retries="0"
+    )
+    assert status != 0
+    assert one_sentence(said), said
+    assert "check the network connection" in said
+
+
+def test_a_download_with_another_checksum_is_not_used(project, monkeypatch):
+    package = project / "package" / "package.json"
+    package.parent.mkdir()
+    package.write_text('{"name": "a", "version": "1.0.0"}')
+    Path(".npm").mkdir()
+    with tarfile.open(".npm/a.tgz", "w:gz") as archive:
+        archive.add("package")
+    monkeypatch.setattr(decks, "HERE", package.parent)
+    wanted = {"name": "decks", "dependencies": {"a": "file:a.tgz"}}
+    locked = {
+        "version": "1.0.0",
+        "resolved": "file:a.tgz",
+        "integrity": f"sha512-{'A' * 86}==",
+    }
+    lock = {"name": "decks", "lockfileVersion": 3}
+    lock["packages"] = {"": wanted, "node_modules/a": locked}
+    package.write_text(json.dumps(wanted))
+    (package.parent / "package-lock.json").write_text(json.dumps(lock))
+    with pytest.raises(Problem, match="checksum"):
+        decks.packages()
+    assert not (project / ".npm" / "installed.json").exists()
+
+
+def test_decks_of_a_notebook_that_was_not_run_get_one_sentence(project):
+    before = Path("build/index.html")
+    before.parent.mkdir()
+    before.write_text("what was there")
+    edit(".md", "3.1", "3.2")
+    assert tool("sync")[0] == 0
+    status, said = tool("decks")
+    assert status != 0
+    assert one_sentence(said), said
+    assert "do `make run`" in said
+    assert before.read_text() == "what was there"
+    assert not list(project.glob(".build.*"))

@@ -1,5 +1,8 @@
 """`make run`: execute every notebook, fresh, from top to bottom, in place."""
 
+import math
+import time
+
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import (
@@ -48,7 +51,11 @@ def tool():
             nb = read_ipynb(pair)
             cells = sum(cell.cell_type == "code" for cell in nb.cells)
             with tqdm(total=cells, desc=pair.name, unit="cell") as bar:
+                began = time.perf_counter()
                 nb = execute(nb, pair.parent, lambda _: bar.update())
+                seconds = time.perf_counter() - began
+            # In tens, or every run would change the file.
+            nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
             write_ipynb(pair, nb)
             sync(pair)
         except Problem as problem:

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,11 @@ from sync import sync
 
 HOST = "127.0.0.1"  # nobody but this machine
 START_SECONDS = 60
-FIRST_PORT, PORTS = 8888, 50
+FIRST_PORT = 8888
+IN_USE = (
+    "Port {} is in use by another program: choose another one, or leave PORT "
+    "away for a free one."
+)
 
 # RISE reads the deck's settings, and looks whether there are slides, as soon as
 # its own script is there. With a cold cache that is before the notebook has
@@ -55,29 +58,18 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
 """
 
 
-def free_port(wanted):
-    """Return the port to listen on.
+def port_asked_for(text):
+    """Return the port that the user asked for, None for any free one.
 
-    Takes: `wanted` as the user typed it, or "" for the first free one from
-    8888. Raises Problem where it is taken, or no port at all.
+    Takes: `text` as it was typed. Raises Problem where it is no port.
     """
-    if wanted and not (wanted.isdecimal() and 1024 <= int(wanted) <= 65535):
+    if not text:
+        return None
+    if not (text.isdecimal() and 1024 <= int(text) <= 65535):
         raise Problem(
-            f"PORT={wanted} is no port: choose one from 1024 to 65535."
+            f"PORT={text} is no port: choose one from 1024 to 65535."
         )
-    ports = [int(wanted)] if wanted else range(FIRST_PORT, FIRST_PORT + PORTS)
-    for port in ports:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            # As the server does; else a port just left would look taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            if port != FIRST_PORT and not wanted:
-                print(f"Port {FIRST_PORT} is in use, so we take {port}.")
-            return port
-    raise Problem(
-        f"Port {ports[0]} is in use by another program: choose another one, "
-        f"for example PORT={ports[-1] + 1}."
-    )
+    return int(text)
 
 
 def has_screen():
@@ -96,6 +88,14 @@ def answers(address):
     return False
 
 
+def address_in(folder):
+    """Return the address that a server has written down, "" as long as it has not."""
+    for file in folder.glob("jpserver-*.json"):
+        with contextlib.suppress(json.JSONDecodeError):  # half-written yet
+            return f"http://{HOST}:{json.loads(file.read_text())['port']}"
+    return ""
+
+
 def write_deck_settings(folder):
     """Write the settings of a dependable deck into a new Jupyter config folder."""
     extensions = {"load_extensions": {"rise/main": False}}
@@ -107,13 +107,13 @@ def write_deck_settings(folder):
     write_safely(folder / "custom" / "custom.js", CUSTOM_JS)
 
 
-def serve(path, port, folder):
-    """Serve the project until Ctrl-C, with `path` opened or its address printed.
+def start(port, token, folder):
+    """Start a Jupyter server on a port, and wait until it answers.
 
-    Takes: `path`, the page under the server's address; `port`, a number;
-    `folder`, for the server's log. Raises Problem where it does not start.
+    Takes: `port`, 0 for any free one; `folder`, for its log and run-time
+    files. Returns the process and its address, which is "" where the port is
+    in use. Raises Problem where it does not start for another reason.
     """
-    token = secrets.token_hex(16)
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser"),
         f"--ServerApp.ip={HOST}",
@@ -125,25 +125,53 @@ def serve(path, port, folder):
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in a container
-    base, log = f"http://{HOST}:{port}", folder / "log"
+    log = folder / "log"
     with log.open("w") as file:
         server = subprocess.Popen(
             command,
             # In the environment: a command line can be read by every user.
-            env={**os.environ, "JUPYTER_TOKEN": token},
+            env={
+                **os.environ,
+                "JUPYTER_TOKEN": token,
+                "JUPYTER_RUNTIME_DIR": str(folder),
+            },
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not answers(f"{base}/api/status?token={token}"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise Problem(
-                    f"{log.read_text()}\nThe Jupyter server did not start; "
-                    "the last lines above say why."
-                )
+        while time.monotonic() < deadline and server.poll() is None:
+            base = address_in(folder)
+            if base and answers(f"{base}/api/status?token={token}"):
+                return server, base
             time.sleep(0.1)
+        if "already in use" in log.read_text():
+            return server, ""
+        raise Problem(
+            f"{log.read_text()}\nThe Jupyter server did not start; "
+            "the last lines above say why."
+        )
+    except BaseException:
+        server.terminate()
+        raise
+
+
+def serve(path, port, folder):
+    """Serve the project until Ctrl-C, with `path` opened or its address printed.
+
+    Takes: `path`, the page under the server's address; `port`, a number, or
+    None for 8888 or any free one; `folder`, for the server's files. Raises
+    Problem where it does not start.
+    """
+    token = secrets.token_hex(16)
+    server, base = start(port or FIRST_PORT, token, folder)
+    if not base and not port:
+        print(f"Port {FIRST_PORT} is in use, so we take another one.")
+        server, base = start(0, token, folder)
+    if not base:
+        raise Problem(IN_USE.format(port))
+    try:
         address = f"{base}/{path}?token={token}"
         if has_screen() and webbrowser.open(address):
             print(f"Opened in the browser: {address}")
@@ -164,7 +192,7 @@ def tool():
     parser.add_argument("--port", default="")
     asked = parser.parse_args()
     session = find_session(asked.session)
-    port = free_port(asked.port)
+    port = port_asked_for(asked.port)
     # Jupyter would open whichever half is newer, and show no table of a
     # notebook that nobody has called trustworthy. This one is our own.
     done = sync(session)

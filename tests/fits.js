@@ -1,0 +1,104 @@
+// Measures the slide that a deck shows, as the room sees it.
+//
+// Takes { width, height }, the viewport in px; { text, code, label }, the least
+// sizes of letters in px at 1280x720; and { labels }, the size of a plot's
+// letters in px of the stored picture. Returns a list of sentences, one for
+// each thing that does not fit: the element, what is wrong, by how many px.
+({ width, height, text, code, label, labels }) => {
+  const slide = [...document.querySelectorAll(".reveal .slides section.present")]
+    .filter((section) => !section.matches(".stack") && section.checkVisibility())
+    .at(-1);
+  slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
+
+  const NEVER_SEEN =
+    "script, style, aside.notes, .MJX_Assistive_MathML, mjx-assistive-mml, " +
+    ".MathJax_Preview, .CodeMirror-measure, .CodeMirror-cursors, .cm-layer, " +
+    ".cm-announced, textarea, .reveal-skip";
+  const MATHS = ".MathJax, .MathJax_SVG, mjx-container";
+  const BLOCK = "p, li, th, td, h1, h2, h3, pre, .cm-line";
+  const CODE =
+    "pre, code, .CodeMirror, .cm-editor, table.dataframe, .output_area, .jp-OutputArea";
+  const screen = Math.min(width / 1280, height / 720);
+  const scale = slide.getBoundingClientRect().width / slide.offsetWidth;
+  const edge = [...document.querySelectorAll(".reveal > .slide-number, #rise-footer, .reveal > .deck-footer")]
+    .filter((it) => it.checkVisibility());
+  const found = new Map();
+
+  function named(element) {
+    const block = element.closest(BLOCK) ?? element;
+    const words = (block.alt ?? block.textContent).trim().replace(/\s+/g, " ");
+    return `<${block.localName}> "${words.slice(0, 50)}"`;
+  }
+
+  function say(element, what, px) {
+    const key = `${named(element)} ${what}`;
+    if (px > (found.get(key) ?? 1.5)) found.set(key, px); // less is rounding
+  }
+
+  function seen(element) {
+    return (
+      !element.closest(NEVER_SEEN) &&
+      element.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+    );
+  }
+
+  function check(element, box) {
+    if (box.width < 0.5 || box.height < 0.5) return;
+    say(element, "is beyond the right edge", box.right - width);
+    say(element, "is beyond the left edge", -box.left);
+    say(element, "is beyond the lower edge", box.bottom - height);
+    say(element, "is beyond the upper edge", -box.top);
+    for (const it of edge.map((it) => it.getBoundingClientRect())) {
+      if (box.right > it.left && box.left < it.right)
+        say(element, "stands on the footer", box.bottom - it.top);
+    }
+    for (let up = element; up !== slide; up = up.parentElement) {
+      const style = getComputedStyle(up);
+      const frame = up.getBoundingClientRect();
+      if (style.overflowX !== "visible") {
+        say(element, "is clipped at its right", box.right - frame.right);
+        say(element, "is clipped at its left", frame.left - box.left);
+      }
+      if (style.overflowY !== "visible") {
+        say(element, "is clipped at its foot", box.bottom - frame.bottom);
+        say(element, "is clipped at its head", frame.top - box.top);
+      }
+    }
+  }
+
+  for (const it of edge) {
+    const { x, y, width: across, height: down } = it.getBoundingClientRect();
+    if (!it.contains(document.elementFromPoint(x + across / 2, y + down / 4)))
+      found.set(`${named(it)} is covered`, down);
+  }
+  const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+  for (let node = words.nextNode(); node; node = words.nextNode()) {
+    const element = node.parentElement;
+    if (!node.data.trim() || !seen(element) || element.closest(MATHS)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects()) check(element, box);
+    const least = (element.closest(CODE) ? code : text) * screen;
+    const size = parseFloat(getComputedStyle(element).fontSize) * scale;
+    if (size < least - 0.1)
+      found.set(`${named(element)} is too small`, least - size);
+  }
+  for (const element of slide.querySelectorAll(MATHS)) {
+    if (seen(element)) check(element, element.getBoundingClientRect());
+  }
+  for (const element of slide.querySelectorAll("img, svg, canvas, video, iframe")) {
+    if (!seen(element) || element.closest(MATHS)) continue;
+    const box = element.getBoundingClientRect();
+    check(element, box);
+    if (!element.naturalWidth || /^data:image.svg|\.svg($|\?)/.test(element.src)) continue;
+    const drawn = Math.min(box.width / element.naturalWidth, box.height / element.naturalHeight);
+    const letters = drawn * labels;
+    if (letters < label * screen)
+      found.set(`${named(element)} has letters that are too small`, label * screen - letters);
+  }
+  const heading = slide.querySelector("h1, h2, h3")?.textContent.replace("¶", "").trim();
+  const number = document.querySelector(".reveal .slide-number")?.textContent.replace(/\s+/g, "");
+  return [...found].map(
+    ([what, px]) => `slide ${number} "${heading ?? "without a heading"}": ${what}, by ${px.toFixed(0)} px`,
+  );
+}

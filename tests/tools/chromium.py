@@ -1,0 +1,117 @@
+"""The Chromium in which decks are printed and tested: found, or installed."""
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+
+from playwright.sync_api import Error, sync_playwright
+from sessions import Problem
+
+NAMES = (
+    "chromium",
+    "google-chrome",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+# An address that a browser would ask another machine for.
+OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
+MISSING = (
+    "Chromium was not found, and could not be installed: install it (on Debian: "
+    "apt install chromium; elsewhere: .venv/bin/playwright install chromium), "
+    "then run the same command again."
+)
+
+
+def starts(path):
+    """Return whether there is a program at `path` that starts."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        return not subprocess.run(
+            [path, "--version"], capture_output=True, timeout=60
+        ).returncode
+    return False
+
+
+def find():
+    """Return the path of a Chromium on this machine, "" where there is none."""
+    for name in NAMES:
+        path = shutil.which(name)
+        if path and starts(path):  # Ubuntu's may only say where to get it
+            return path
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if starts(path) else ""
+
+
+def install():
+    """Install Chromium: Debian's own package, elsewhere Playwright's."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    system = ""
+    with contextlib.suppress(OSError):
+        system = platform.freedesktop_os_release()["ID"]
+    if system == "debian":
+        quietly = ["install", "-y", "--no-install-recommends"]
+        commands = [
+            [*as_root, "apt-get", "update"],
+            [*as_root, "apt-get", *quietly, "chromium", "fonts-dejavu-core"],
+        ]
+    else:
+        commands = [
+            [sys.executable, "-m", "playwright", "install", "chromium"]
+        ]
+    print("Installing Chromium (once) ...", file=sys.stderr, flush=True)
+    for command in commands:
+        with contextlib.suppress(OSError):
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True
+            )
+
+
+@contextlib.contextmanager
+def chromium():
+    """Start Chromium without a window, and close it in the end.
+
+    Gives Playwright's browser. Raises Problem where there is none, and none
+    can be installed.
+    """
+    path = find()
+    if not path:
+        install()
+        path = find()
+    if not path:
+        raise Problem(MISSING)
+    # Chromium refuses its sandbox to root, as in a container.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path, args=arguments
+            )
+        except Error as error:
+            raise Problem(f"{path} does not start: {error}") from None
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def page_of(browser, **settings):
+    """Return a page of a browser that has never been here, and what it asks for.
+
+    Takes: Playwright's `browser`; `settings` of the new context. Returns the page, and the
+    list of the addresses, growing, that lie outside this machine; requests to
+    them are refused, as where there is no network.
+    """
+    context = browser.new_context(**settings)
+    outside = []
+
+    def refuse(route):
+        outside.append(route.request.url)
+        route.abort()
+
+    context.route(OUTSIDE, refuse)
+    return context.new_page(), outside
