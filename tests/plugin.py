@@ -84,3 +84,13 @@ def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
         count = metafunc.config.getoption("seeds")
         metafunc.parametrize("seed", range(1, count + 1))
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that take longest, so that both workers end together."""
+    first = ["test_live_decks.py", "test_tools.py"]
+    items.sort(
+        key=lambda it: (
+            first.index(it.path.name) if it.path.name in first else len(first)
+        )
+    )

@@ -9,7 +9,7 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SESSIONS = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
 SMALL = {"width": 1280, "height": 720}
-SIZES = [SMALL, {"width": 1920, "height": 1080}]
+LARGE = {"width": 1920, "height": 1080}
 STYLE = matplotlib.rc_params_from_file(
     NOTEBOOKS / "intuitive_ai.mplstyle", use_default_template=False
 )
@@ -50,31 +50,32 @@ def problems_of(page):
     return page.evaluate(FITS, {**page.viewport_size, **LETTERS})
 
 
-def walk(page, visit):
-    """Visit a deck's slides from the first to the last, with the space bar.
-
-    Takes: `visit`, called with no argument on each. Returns how many there were.
-    """
+def walk(page):
+    """Yield the numbers of a deck's slides, and go on to the next with the space bar."""
     count = page.evaluate(COUNT)
-    for number in range(1, count + 1):
-        visit()  # shows all fragments, so that the next key leaves the slide
-        if number < count:
-            before = page.evaluate_handle(SHOWN)
-            page.keyboard.press("Space")
-            page.wait_for_function(
-                f"(before) => {SHOWN} !== before", arg=before, timeout=5000
-            )
-            page.wait_for_timeout(50)
-    return count
+    yield 1
+    for number in range(2, count + 1):
+        before = page.evaluate_handle(SHOWN)
+        # With all its fragments shown, the next key leaves the slide.
+        page.evaluate(
+            f"{SHOWN}.querySelectorAll('.fragment')"
+            ".forEach((it) => it.classList.add('visible'))"
+        )
+        page.keyboard.press("Space")
+        page.wait_for_function(
+            f"(before) => {SHOWN} !== before", arg=before, timeout=10_000
+        )
+        page.wait_for_timeout(50)
+        yield number
 
 
 def check_deck(page, session):
     """Assert of a session's opened deck that all slides and formulas are there, and fit."""
     slides = slides_of(read_ipynb(session))
-    problems = []
-    count = walk(page, lambda: problems.extend(problems_of(page)))
+    seen = [problems_of(page) for _ in walk(page)]
+    problems = [problem for problems in seen for problem in problems]
     assert not problems, "\n".join(problems)
-    assert count == len(slides)
+    assert len(seen) == len(slides)
     prose = "\n".join(
         cell.source
         for slide in slides

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from sessions import read_ipynb
 from slides import (
     FORMULA,
+    LARGE,
     SESSIONS,
-    SIZES,
     SMALL,
     STYLE,
     check_deck,
@@ -56,7 +56,7 @@ def open_static(page, decks, session):
 
 
 @on_every_session
-@pytest.mark.parametrize("size", SIZES, ids="{0[width]}x{0[height]}".format)
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["1280x720", "1920x1080"])
 def test_every_slide_fits_with_no_network(browser, decks, session, size):
     page, outside = page_of(browser, viewport=size)
     open_static(page, decks, session)
@@ -260,8 +260,7 @@ def test_each_way_to_overflow_is_caught(browser, decks):
     deck.write_text(deck_of(nb), encoding="utf-8")
     page, _ = page_of(browser, viewport=SMALL)
     open_static(page, decks, Path("faults"))
-    found = []
-    walk(page, lambda: found.append(problems_of(page)))
+    found = [problems_of(page) for _ in walk(page)]
     for (name, fault), problems in zip(FAULTS.items(), found, strict=True):
         said = "\n".join(problems)
         if fault[-1] is None:
