@@ -135,6 +135,21 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 assert squashed(word) in printed, (word, printed)
 
 
+@on_every_session
+def test_the_notes_fit_below_their_slides(browser, decks, session):
+    page, _ = page_of(browser)
+    query = "print-pdf&showNotes=true&height=1000"
+    page.goto(f"{decks.as_uri()}/{session.name}.html?{query}")
+    page.wait_for_selector(".pdf-page .deck-footer", state="attached")
+    cut = page.evaluate(
+        """[...document.querySelectorAll(".speaker-notes-pdf")]
+           .filter((it) => it.scrollHeight > it.clientHeight + 1)
+           .map((it) => it.textContent.trim())"""
+    )
+    assert not cut, "Shorten these notes:\n" + "\n".join(cut)
+    page.context.close()
+
+
 def test_the_index_links_every_deck_and_handout(browser, decks):
     index = (decks / "index.html").read_text(encoding="utf-8")
     page, outside = page_of(browser)

@@ -184,7 +184,7 @@ def build(pairs, folder):
             sessions.append(
                 {
                     "name": deck.stem,
-                    "title": title_of(nb),
+                    "title": title_of(nb).split(", ", 1)[-1],
                     "slides": len(slides_of(nb)),
                     "minutes": minutes_to_read(nb),
                     "seconds": nb.metadata.running_seconds,
