@@ -71,6 +71,10 @@
     if (!it.contains(document.elementFromPoint(x + across / 2, y + down / 4)))
       found.set(`${named(it)} is covered`, down);
   }
+  for (const it of slide.querySelectorAll("details > :not(summary)")) {
+    if (it.parentElement.checkVisibility() && !it.checkVisibility())
+      found.set(`${named(it)} is folded away`, 0);
+  }
   const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   for (let node = words.nextNode(); node; node = words.nextNode()) {
     const element = node.parentElement;

@@ -1,4 +1,4 @@
-"""What nbval lacks: a tolerance for floats, and a refusal of cells not run.
+"""What nbval lacks: a tolerance for floats, a refusal of cells not run, exercises.
 
 nbval has no setting for either, so its classes are completed here. This is a
 plugin, loaded by name in pyproject.toml, and not a conftest.py: that would not
@@ -7,7 +7,9 @@ be loaded by `pytest notebooks`, and nothing would say so.
 
 import math
 import re
+from collections import defaultdict
 
+import nbformat
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
@@ -38,10 +40,11 @@ class Text(str):
         return not self == other
 
 
-sanitize, runtest, collect_init = (
+sanitize, runtest, collect_init, collect = (
     IPyNbCell.sanitize,
     IPyNbCell.runtest,
     IPyNbFile.__init__,
+    IPyNbFile.collect,
 )
 
 
@@ -66,9 +69,48 @@ def without_stderr(self, *args, **kwargs):
     self.skip_compare += ("stderr",)
 
 
+class Proof(IPyNbCell):
+    """Code that no notebook holds, executed after one; silent if all is well."""
+
+    def reportinfo(self):
+        """Return where the item is, by its name and not by a cell's number."""
+        return self.path, 0, f"{self.path.name}::{self.name}"
+
+    def repr_failure(self, excinfo):
+        """Return what failed without the code, which only calls the check."""
+        trace = getattr(excinfo.value, "inner_traceback", str(excinfo.value))
+        return f"{self.name}: the check has said something else.\n{trace}"
+
+
+def then_prove_exercises(self):
+    """Collect the cells of a notebook, then the proofs of its exercises.
+
+    These run in the same kernel, so that each notebook is executed only once.
+    """
+    # Only now: where pytest looks for this module is set after plugins load.
+    from exercises import WRONG_ANSWERS, refused, solved
+
+    yield from collect(self)
+    pair = self.path.with_suffix("")
+    folder = self.config.rootpath / WRONG_ANSWERS
+    for name, code in (
+        *solved(self.nb, pair),
+        *refused(self.nb, pair, folder),
+    ):
+        cell = nbformat.v4.new_code_cell(code, execution_count=1)
+        yield Proof.from_parent(
+            self,
+            name=name,
+            cell_num=0,
+            cell=cell,
+            options=defaultdict(bool, check=True),
+        )
+
+
 IPyNbCell.sanitize = tolerant
 IPyNbCell.runtest = only_if_stored
 IPyNbFile.__init__ = without_stderr
+IPyNbFile.collect = then_prove_exercises
 
 
 def pytest_addoption(parser):

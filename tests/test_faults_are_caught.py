@@ -56,7 +56,7 @@ def failures(pytester, *arguments):
     output = result.stdout.str()
     assert re.search(r"\d (passed|failed)", output), output
     return set(
-        re.findall(r"^FAILED \S+?::(\w+(?: \d+)?)", output, re.M)
+        re.findall(r"^FAILED \S+?::(\w+(?: \d+)?(?:, \w+)?)", output, re.M)
     ), output
 
 
@@ -93,11 +93,48 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(
     rounded.outputs[0].text = rounded.outputs[0].text.replace("5.2", "5.2004")
 
     write(short_project, nb)
-    failed, output = failures(pytester, "notebooks")
+    failed, output = failures(pytester, f"{short_project}.ipynb")
     planted = {sign, number, integer, stripped, emptied, name, promise}
     assert failed == {f"Cell {n}" for n in planted}, output
     assert "NameError" in output
     assert "This cell has no stored execution: do `make run`." in output
+
+
+def test_every_fault_in_an_exercise_is_caught(short_project, pytester):
+    whole = read_ipynb(SESSION)
+    _, formula = cell(whole, "x_and_ones =")
+    formula.source = "\n".join(formula.source.splitlines()[:2])
+    formula.outputs = []
+    exercise = [
+        c for c in whole.cells if "-1" in str(c.metadata.get("tags", ""))
+    ]
+    check = exercise[-1]
+    nb = read_ipynb(short_project)
+    nb.cells += [formula, *exercise]
+    path = f"{short_project}.ipynb"
+    # As it is, all is well.
+    write(short_project, nb)
+    failed, output = failures(pytester, path)
+    assert not failed, output
+
+    solutions = short_project.parent / "solutions" / short_project.name
+    solved = read_ipynb(solutions)
+    _, lacking = cell(solved, "add_constant(x)).fit()")
+    lacking.source = lacking.source.replace("sm.add_constant(x)", "x")
+    write(solutions, solved)
+    for sound, faulty in (
+        ('"other numbers', '"correct: other numbers'),  # lets a mistake pass
+        ("np.shape(answer_1) != (3,)", "not answer_1[2]"),  # breaks
+    ):
+        assert sound in check.source
+        check.source = check.source.replace(sound, faulty)
+    write(short_project, nb)
+    failed, output = failures(pytester, path)
+    planted = {
+        f"Exercise 1, {it}" for it in ("solution", "mistake", "nonsense")
+    }
+    assert failed == planted, output
+    assert "Exercise 1: two numbers: the intercept is missing" in output
 
 
 def test_a_hanging_cell_is_ended_with_a_clear_message(short_project, pytester):
@@ -105,7 +142,9 @@ def test_a_hanging_cell_is_ended_with_a_clear_message(short_project, pytester):
     number, hanging = cell(nb, "import arviz")
     hanging.source = "import time\ntime.sleep(600)"
     write(short_project, nb)
-    failed, output = failures(pytester, "notebooks", "--nbval-cell-timeout=3")
+    failed, output = failures(
+        pytester, f"{short_project}.ipynb", "--nbval-cell-timeout=3"
+    )
     assert f"Cell {number}" in failed, output
     assert "Timeout of 3 seconds exceeded executing cell" in output
 
@@ -136,6 +175,15 @@ def test_every_fault_in_the_files_is_caught(project, pytester):
     nb.cells[0].source += "\n\n" + "too long " * 40
     nb.cells[0].metadata.slideshow.slide_type = "side"
     nb.cells = [it for it in nb.cells if "*Presenter:*" not in it.source]
+    folded = next(it for it in nb.cells if "<details>" in it.source)
+    nb.cells.remove(folded)
+    _, gap = cell(nb, "answer_2 = None")
+    gap.source = "answer_2 = 0"
+    solutions = project.parent / "solutions" / project.name
+    solved = read_ipynb(solutions)
+    _, untagged = cell(solved, "answer_2 = plane")
+    del untagged.metadata["tags"]
+    write(solutions, solved)
     for last in nb.cells:
         last.source = last.source.replace("## Exercises", "## Homework")
     write(project, nb)
@@ -143,6 +191,7 @@ def test_every_fault_in_the_files_is_caught(project, pytester):
     nb.metadata.jupytext["text_representation"] = {"jupytext_version": "1.0"}
     write_safely(project.with_suffix(".ipynb"), nbformat.writes(nb))
 
-    _, output = failures(pytester, "tests/test_notebooks.py", "--tb=no", "-rA")
+    arguments = ["--tb=no", "-rA", "-k", "not solutions"]
+    _, output = failures(pytester, "tests/test_notebooks.py", *arguments)
     passed = set(re.findall(r"^PASSED \S+?::(\w+)", output, re.M))
     assert passed == {"test_the_files_are_valid_notebooks"}, output

@@ -9,16 +9,27 @@ from statistics import median
 import nbformat
 import pytest
 from decks import slides_of
-from sessions import all_pairs, as_md, read_ipynb, read_md
+from exercises import exercises_of, solutions_of, wrong_answers_to
+from sessions import NOTEBOOKS, all_pairs, as_md, read_ipynb, read_md
 from slides import kind_of
 
 PAIRS = all_pairs()
 # How many cells of each notebook may go uncompared; each says why itself.
-UNCOMPARED = {"02_neural_nets": 4}
+UNCOMPARED = {
+    "notebooks/02_neural_nets": 4,
+    "notebooks/solutions/02_neural_nets": 1,
+}
 IGNORED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
 SLIDE_TYPES = {"-", "slide", "subslide", "fragment", "notes", "skip"}
 
-pytestmark = pytest.mark.parametrize("pair", PAIRS, ids=str)
+HINT, ANSWER = (
+    f"<details><summary>{it}</summary>" for it in ("Hint", "Answer")
+)
+
+on_every_pair = pytest.mark.parametrize("pair", PAIRS, ids=str)
+on_every_session = pytest.mark.parametrize(
+    "pair", [pair for pair in PAIRS if pair.parent == NOTEBOOKS], ids=str
+)
 
 
 def code_cells(nb):
@@ -37,6 +48,7 @@ def shown(nb):
     ]
 
 
+@on_every_pair
 def test_both_halves_of_a_pair_say_the_same(pair):
     md = pair.with_suffix(".md").read_text(encoding="utf-8")
     assert md == as_md(read_ipynb(pair), pair), (
@@ -44,6 +56,7 @@ def test_both_halves_of_a_pair_say_the_same(pair):
     )
 
 
+@on_every_pair
 def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
     def kept(nb):
         return [(c.cell_type, c.source, c.metadata) for c in nb.cells]
@@ -54,11 +67,13 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
     )
 
 
+@on_every_pair
 def test_each_half_knows_its_other_half(pair):
     for nb in (read_md(pair), read_ipynb(pair)):
         assert nb.metadata.jupytext.formats == "ipynb,md"
 
 
+@on_every_pair
 def test_nothing_is_said_about_jupytexts_version(pair):
     for suffix in (".md", ".ipynb"):
         assert "jupytext_version" not in pair.with_suffix(suffix).read_text(
@@ -66,6 +81,7 @@ def test_nothing_is_said_about_jupytexts_version(pair):
         ).replace("-jupytext.text_representation.jupytext_version", "")
 
 
+@on_every_pair
 def test_outputs_come_from_one_fresh_run(pair):
     cells = [c for c in code_cells(read_ipynb(pair)) if c.source.strip()]
     counts = [cell.execution_count for cell in cells]
@@ -73,6 +89,7 @@ def test_outputs_come_from_one_fresh_run(pair):
     assert read_ipynb(pair).metadata["running_seconds"] > 0
 
 
+@on_every_pair
 def test_outputs_hold_no_errors_warnings_or_times(pair):
     for cell in code_cells(read_ipynb(pair)):
         for output in cell.outputs:
@@ -83,6 +100,7 @@ def test_outputs_hold_no_errors_warnings_or_times(pair):
         assert "execution" not in cell.metadata, "time stamps: do `make run`"
 
 
+@on_every_pair
 def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
     cells = [
         cell
@@ -93,13 +111,14 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
         assert len(cell.metadata.get("reason", "")) > 20, (
             f'Write beside the tag why it cannot be compared, reason="…":\n{cell.source}'
         )
-    assert len(cells) == UNCOMPARED.get(pair.name, 0)
+    assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
     assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), (
         "use tags, not comments"
     )
 
 
+@on_every_pair
 def test_every_plot_and_picture_has_a_description(pair):
     for cell in read_ipynb(pair).cells:
         if cell.cell_type == "code":
@@ -122,12 +141,14 @@ def test_every_plot_and_picture_has_a_description(pair):
                 )
 
 
+@on_every_session
 def test_slide_types_are_known_and_the_deck_opens_with_a_slide(pair):
     kinds = [kind for _, kind in shown(read_ipynb(pair))]
     assert set(kinds) <= SLIDE_TYPES
     assert kinds[0] == "slide"
 
 
+@on_every_session
 def test_code_is_short_enough_for_a_slide(pair):
     nb = read_ipynb(pair)
     lengths = []
@@ -143,11 +164,12 @@ def test_code_is_short_enough_for_a_slide(pair):
             assert len(line) <= 79, f"over 79 characters: break it.\n{line}"
 
 
+@on_every_session
 def test_text_is_short_enough_for_a_slide(pair):
     for cell, _ in shown(read_ipynb(pair)):
         if cell.cell_type == "markdown":
             prose = re.sub(
-                r"^[#|!].*$|\$\$.*?\$\$|\(http.*?\)",
+                r"^[#|!].*$|\$\$.*?\$\$|\(http.*?\)|</?details>|<summary>.*",
                 "",
                 cell.source,
                 flags=re.M,
@@ -159,6 +181,7 @@ def test_text_is_short_enough_for_a_slide(pair):
             )
 
 
+@on_every_session
 def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
     for slide in slides_of(read_ipynb(pair)):
         shown = [cell for cell in slide if kind_of(cell) != "notes"]
@@ -175,9 +198,8 @@ def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
         )
 
 
+@on_every_session
 def test_every_session_opens_and_closes_as_a_reader_expects(pair):
-    if pair.parent.name == "solutions":
-        pytest.skip("a session's promise")
     texts = [
         cell.source
         for cell, _ in shown(read_ipynb(pair))
@@ -189,5 +211,73 @@ def test_every_session_opens_and_closes_as_a_reader_expects(pair):
         assert heading in ends
 
 
+@on_every_pair
 def test_the_files_are_valid_notebooks(pair):
     nbformat.validate(read_ipynb(pair))
+
+
+@on_every_session
+def test_every_prediction_is_answered_below_folded_away(pair):
+    cells = shown(read_ipynb(pair))
+    asked = [i for i, (c, _) in enumerate(cells) if "**Predict" in c.source]
+    assert len(asked) >= 5, "Ask for at least five predictions."
+    for start, end in zip(asked, [*asked[1:], None], strict=True):
+        below = cells[start + 1 : end]
+        answers = [kind for c, kind in below if c.source.startswith(ANSWER)]
+        assert answers, (
+            f"Answer it below, in a cell that starts with {ANSWER}:\n"
+            + cells[start][0].source
+        )
+    for cell, kind in cells:
+        assert kind == "fragment" or "<details>" not in cell.source, (
+            f"In the deck what is folded comes as a fragment:\n{cell.source}"
+        )
+
+
+@on_every_session
+def test_every_exercise_is_a_task_a_gap_and_a_check(pair):
+    nb = read_ipynb(pair)
+    numbers = exercises_of(nb)
+    assert numbers in [list(range(1, count + 1)) for count in (3, 4, 5, 6)]
+    for number in numbers:
+        tags = [f"{part}-{number}" for part in ("task", "answer", "check")]
+        start = next(
+            i
+            for i, c in enumerate(nb.cells)
+            if tags[0] in c.metadata.get("tags", [])
+        )
+        task, answer, check = nb.cells[start : start + 3]
+        assert [c.metadata.tags for c in (task, answer, check)] == [
+            [tag] for tag in tags
+        ], f"exercise {number}: its three cells follow each other"
+        assert task.source.startswith(f"### Exercise {number}: ")
+        assert task.source.count(HINT) == 1, (
+            f"Give one folded hint:\n{task.source}"
+        )
+        assert re.search(r"\*\*(Expect|Predict)", task.source), (
+            f"Say what to expect, or ask for a prediction:\n{task.source}"
+        )
+        assert "= None" in answer.source
+        assert not re.search(r"\b(import|jax|jnp|optax)\b", check.source), (
+            f"A check is plain Python and NumPy:\n{check.source}"
+        )
+        (output,) = check.outputs
+        assert output.text == f"Exercise {number}: not attempted yet\n"
+
+
+@on_every_session
+def test_every_exercise_has_its_solution_and_three_mistakes(pair):
+    solutions = read_ipynb(solutions_of(pair))
+    sources = [cell.source for cell in solutions.cells]
+    for number in exercises_of(read_ipynb(pair)):
+        task = sources.index(f'Markdown(tagged["task-{number}"])')
+        check = sources.index(f'exec(tagged["check-{number}"])')
+        answers = [
+            i
+            for i, cell in enumerate(solutions.cells)
+            if f"answer-{number}" in cell.metadata.get("tags", [])
+        ]
+        assert answers and task < min(answers) <= max(answers) < check
+        assert "correct" in solutions.cells[check].outputs[0].text
+        mistakes = [it for it in wrong_answers_to(pair) if it[0] == number]
+        assert len(mistakes) >= 3, f"exercise {number}: add typical mistakes"

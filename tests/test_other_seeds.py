@@ -6,6 +6,7 @@ import jax
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+from exercises import solved
 from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
@@ -80,4 +81,7 @@ def test_every_claim_holds_with_other_seeds(session, seed):
         f"{session}: a seed is missing, only {program.moved} were found: seed the "
         "data, the parameters and the sampler."
     )
-    exec(compile(tree, str(session), "exec"), {"__name__": "__main__"})
+    names = {"__name__": "__main__"}
+    exec(compile(tree, str(session), "exec"), names)
+    for _, proof in solved(read_ipynb(session), session):
+        exec(proof, dict(names))

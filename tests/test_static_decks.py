@@ -131,6 +131,7 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
             # in what is printed, except for links and pictures.
             text = FORMULA.sub(" ", cell.source)
             text = re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)", " ", text)
+            text = re.sub(r"</?details>|<summary>.*?</summary>", " ", text)
             for word in text.split():
                 assert squashed(word) in printed, (word, printed)
 
@@ -233,6 +234,12 @@ FAULTS = {
         '<p style="position: absolute; bottom: 10px">low</p>',
         {},
         "stands on the footer",
+    ),
+    "folded": (
+        "markdown",
+        f'<details style="content-visibility: hidden"><p>{LINE}</p></details>',
+        {},
+        "is folded away",
     ),
     "left": (
         "markdown",

@@ -29,7 +29,8 @@ ROOT = Path.cwd()
 def project(tmp_path, monkeypatch):
     """Stand in a committed copy of the project, with a short Session 2."""
     for name in ("tests", "notebooks"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        alone = shutil.ignore_patterns("solutions")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=alone)
     for name in ("pyproject.toml", "uv.lock", ".python-version", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -39,6 +40,7 @@ def project(tmp_path, monkeypatch):
         next(cell for cell in nb.cells if text in cell.source)
         for text in ("# Intuitive AI", "coefficients = ", "def plane(")
     ]
+    nb.cells[1].metadata.clear()
     nb.cells[1].source = "coefficients, bias = [[1.1, 2.1]], 3.1"
     nb.cells[1].outputs = [nbformat.v4.new_output("stream", text="kept\n")]
     write(nb)

@@ -1,0 +1,130 @@
+"""A session's exercises: their cells, found by tags, and the proof of each.
+
+The cells of exercise 1 carry the tags task-1, answer-1 and check-1. The answer
+in the session's solutions carries answer-1, too; typical mistakes stand in
+tests/wrong_answers/. So nothing is written twice.
+"""
+
+import re
+from pathlib import Path
+
+import jupytext
+from sessions import Problem, read_ipynb
+
+WRONG_ANSWERS = Path("tests/wrong_answers")
+NONSENSE = ('"nonsense"', "[]", 'float("nan")', "print")
+
+# Runs an answer, then the check, on copies of the session's names.
+PROOF = """
+from contextlib import redirect_stdout
+from io import StringIO
+
+names, out = dict(globals()), StringIO()
+with redirect_stdout(out):
+    exec({answer!r}, names)
+    exec({check!r}, names)
+said = out.getvalue().splitlines()[-1]
+assert said.startswith("Exercise {number}: ")
+assert ("correct" in said) is {right}, said
+assert {words!r} in said, said
+"""
+
+
+def tagged(nb, tag):
+    """Return the sources of the cells that carry a tag, as one text."""
+    return "\n\n".join(
+        cell.source
+        for cell in nb.cells
+        if tag in cell.metadata.get("tags", [])
+    )
+
+
+def exercises_of(nb):
+    """Return the numbers of a session's exercises, in the notebook's order."""
+    tags = [tag for cell in nb.cells for tag in cell.metadata.get("tags", [])]
+    found = [re.fullmatch(r"check-(\d+)", tag) for tag in tags]
+    return [int(match[1]) for match in found if match]
+
+
+def solutions_of(pair):
+    """Return the path, without suffix, of a session's solutions."""
+    return pair.parent / "solutions" / pair.name
+
+
+def wrong_answers_to(pair, folder=WRONG_ANSWERS):
+    """Return typical mistakes in a session's exercises.
+
+    Takes: the session's path without suffix; the folder that holds the
+    mistakes. Returns a list of (number of the exercise, words that the check
+    must say, code of the answer). Raises Problem where a title lacks them.
+    """
+    path = folder / f"{pair.name}.py"
+    shared, wrong = "", []
+    for cell in jupytext.read(path).cells:
+        title = cell.metadata.get("title", "")
+        match = re.fullmatch(r"(\d+): (.+)", title)
+        if match:
+            code = f"{shared}\n\n{cell.source}"
+            wrong.append((int(match[1]), match[2], code))
+        elif title:
+            raise Problem(
+                f"{path}: a title is '1: what the check says', not {title!r}."
+            )
+        else:
+            shared += cell.source  # what all of them import
+    return wrong
+
+
+def proof(nb, number, answer, words):
+    """Return code that, after a session's, proves what an exercise's check says.
+
+    Takes: the session's notebook; the number of the exercise; the code of an
+    answer; words that the check must say, "correct" if the answer is right.
+    The code raises AssertionError with what the check has said instead.
+    """
+    return PROOF.format(
+        number=number,
+        answer=answer,
+        check=tagged(nb, f"check-{number}"),
+        right=words == "correct",
+        words=words,
+    )
+
+
+def solved(nb, pair):
+    """Yield (name, code) for each exercise: its solution is told correct.
+
+    Takes: a session's notebook, and its path without suffix.
+    """
+    numbers = exercises_of(nb)
+    solutions = read_ipynb(solutions_of(pair)) if numbers else None
+    for number in numbers:
+        answer = tagged(solutions, f"answer-{number}")
+        yield (
+            f"Exercise {number}, solution",
+            proof(nb, number, answer, "correct"),
+        )
+
+
+def refused(nb, pair, folder=WRONG_ANSWERS):
+    """Yield (name, code): each mistake is told wrong, and so is nonsense.
+
+    Takes: a session's notebook, its path without suffix, and the folder of
+    the wrong answers.
+    """
+    numbers = exercises_of(nb)
+    wrong = wrong_answers_to(pair, folder) if numbers else []
+    for count, (number, words, answer) in enumerate(wrong, start=1):
+        if number in numbers:
+            yield (
+                f"Exercise {number}, mistake {count}: {words}",
+                proof(nb, number, answer, words),
+            )
+    for number in numbers:
+        gap = tagged(nb, f"answer-{number}")
+        for value in NONSENSE:
+            answer = gap.replace("= None", f"= {value}")
+            yield (
+                f"Exercise {number}, nonsense: {value}",
+                proof(nb, number, answer, ""),
+            )

@@ -1,0 +1,134 @@
+# Typical mistakes in the exercises of Session 2. A cell's title names the
+# exercise, and words that the check must say to whoever makes this mistake.
+# They run after the session, so its names are there, and so are these:
+
+import statsmodels.api as sm
+from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
+
+
+def trained_from(start, rate, net, inputs, outputs):
+    state = TrainState.create(
+        apply_fn=net.apply, params=start, tx=optax.adam(rate)
+    )
+    return train(state, inputs, outputs, 10_000)
+
+
+# %% 1: the intercept is missing
+answer_1 = sm.OLS(y, x).fit().params
+
+# %% 1: the intercept comes first
+answer_1 = sm.OLS(y, np.column_stack([x, np.ones(200)])).fit().params
+
+# %% 1: is it the noisy y
+answer_1 = sm.OLS(y_column, sm.add_constant(x)).fit().params
+
+# %% 1: look for `params`
+answer_1 = sm.OLS(y, sm.add_constant(x)).fit()
+
+# %% 2: points it was fitted on
+answer_2 = Ridge().fit(x[:150], y[:150, 0]).predict(x[:150])
+
+# %% 2: it has seen these 50
+answer_2 = DecisionTreeRegressor().fit(x, y[:, 0]).predict(x[150:])
+
+# %% 2: do the rows belong together
+answer_2 = Ridge().fit(x[:150], y[:150, 0]).predict(x[:50])
+
+# %% 2: hardly better than y's mean
+answer_2 = np.full(50, y[:150].mean())
+
+# %% 2: not 50 numbers
+answer_2 = Ridge().fit(x[:150], y[:150, 0]).score(x[150:], y[150:, 0])
+
+# %% 3: the state still holds the old optimizer
+prediction_3 = 50
+optimizer = optax.adam(0.1)
+_, answer_3 = train(state, x, y, 10_000)
+
+# %% 3: another start than ours
+prediction_3 = 50
+_, answer_3 = trained_from(trained.params, 0.1, model, x, y)
+
+# %% 3: predict first
+_, answer_3 = trained_from(params, 0.1, model, x, y)
+
+# %% 3: which rate is it
+prediction_3 = 500
+_, answer_3 = trained_from(params, 0.01, model, x, y)
+
+# %% 3: not 10,000 losses
+prediction_3 = 50
+answer_3, _ = train(state, x, y, 10_000)
+
+# %% 4: Will fewer units do
+units_4, answer_4 = 128, y_relu
+
+# %% 4: was x a column
+units_4 = 4
+answer_4 = relu_net.apply(relu_net.init(key, x_flat), x_flat)
+
+# %% 4: was x a column
+units_4, answer_4 = 128, y_relu[:, 0]
+
+# %% 4: one side is missing
+units_4 = 1
+answer_4 = 20.5 * np.maximum(0, x_quad) - 20
+
+# %% 4: or a larger rate
+units_4 = 2
+answer_4 = 22 * np.maximum(0, np.abs(x_quad) - 2.5)
+
+# %% 4: count again
+units_4, answer_4 = 2, y_relu
+
+# %% 5: shape (333, 1)
+own, answer_5 = np.abs, np.abs(x_new[:, 0])
+
+# %% 5: still our parabola
+answer_5 = relu_net.apply(trained_relu.params, x_new)
+
+
+# %% 5: almost a line
+def own(x):
+    return 3 * x + 1
+
+
+answer_5 = own(x_new) + 0.1
+
+# %% 5: the function's own values
+own = np.sin
+answer_5 = np.sin(x_new)
+
+# %% 5: has not learned it
+own = np.cos
+answer_5 = relu_net.apply(relu_net.init(key, x_new), x_new)
+
+
+# %% 5: has not learned it
+def own(x):
+    return 20 * np.abs(x)
+
+
+x_half = np.linspace(0, 10, 100)[..., None]
+half, _ = trained_from(params_relu, 0.01, relu_net, x_half, own(x_half))
+answer_5 = relu_net.apply(half.params, x_new)
+
+# %% 5: train longer
+own = np.sin
+answer_5 = 0.7 * np.sin(x_new)
+
+# %% 6: too low, as it goes straight on
+answer_6 = relu_net.apply(trained_relu.params, x_far)
+
+# %% 6: Has it seen data from there
+x_seen = np.linspace(-20, 20, 100)[..., None]
+fading = optax.cosine_decay_schedule(0.05, 10_000)
+seen, _ = trained_from(params_relu, fading, relu_net, x_seen, 2 * x_seen**2)
+answer_6 = relu_net.apply(seen.params, x_far)
+
+# %% 6: is x_far's column kept
+answer_6 = 2 * x_far[:, 0] ** 2
+
+# %% 6: of the truth
+answer_6 = 3 * x_far**2
