@@ -1,12 +1,14 @@
 """What a session claims holds for other seeds than the one that it shows."""
 
 import ast
+from contextlib import redirect_stdout
+from io import StringIO
 
 import jax
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
-from exercises import solved
+from exercises import exercises_of, solutions_of
 from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
@@ -41,9 +43,22 @@ class OtherSeeds(ast.NodeTransformer):
 
 
 def code_of(pair):
-    """Return a session's code cells as one program."""
-    cells = read_ipynb(pair).cells
-    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    """Return the code of a session, and then of its solutions, as one program.
+
+    The solutions' first cell, which runs cells of the session, is left out.
+    """
+    nb, solutions = read_ipynb(pair), read_ipynb(solutions_of(pair))
+    tagged = {
+        tag: cell.source
+        for cell in nb.cells
+        for tag in cell.metadata.get("tags", [])
+    }
+    session, (_, *rest) = (
+        [cell.source for cell in it.cells if cell.cell_type == "code"]
+        for it in (nb, solutions)
+    )
+    between = f"from IPython.display import Markdown\ntagged = {tagged!r}"
+    return "\n".join([*session, between, *rest])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,7 +96,10 @@ def test_every_claim_holds_with_other_seeds(session, seed):
         f"{session}: a seed is missing, only {program.moved} were found: seed the "
         "data, the parameters and the sampler."
     )
-    names = {"__name__": "__main__"}
-    exec(compile(tree, str(session), "exec"), names)
-    for _, proof in solved(read_ipynb(session), session):
-        exec(proof, dict(names))
+    said = StringIO()
+    with redirect_stdout(said):
+        exec(compile(tree, str(session), "exec"), {"__name__": "__main__"})
+    for number in exercises_of(read_ipynb(session)):
+        assert f"Exercise {number}: correct" in said.getvalue(), (
+            "A check calls the solution wrong with another seed."
+        )
