@@ -105,12 +105,13 @@ def test_every_fault_in_an_exercise_is_caught(short_project, pytester):
     _, formula = cell(whole, "x_and_ones =")
     formula.source = "\n".join(formula.source.splitlines()[:2])
     formula.outputs = []
+    _, helper = cell(whole, "def as_numbers")
     exercise = [
         c for c in whole.cells if "-1" in str(c.metadata.get("tags", ""))
     ]
     check = exercise[-1]
     nb = read_ipynb(short_project)
-    nb.cells += [formula, *exercise]
+    nb.cells += [formula, helper, *exercise]
     path = f"{short_project}.ipynb"
     # As it is, all is well.
     write(short_project, nb)
@@ -123,8 +124,8 @@ def test_every_fault_in_an_exercise_is_caught(short_project, pytester):
     lacking.source = lacking.source.replace("sm.add_constant(x)", "x")
     write(solutions, solved)
     for sound, faulty in (
-        ('"other numbers', '"correct: other numbers'),  # lets a mistake pass
-        ("np.shape(answer_1) != (3,)", "not answer_1[2]"),  # breaks
+        ('"other digits', '"correct: other digits'),  # lets a mistake pass
+        ("got_1.size != 3", "not got_1[2]"),  # breaks
     ):
         assert sound in check.source
         check.source = check.source.replace(sound, faulty)

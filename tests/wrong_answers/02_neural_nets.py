@@ -2,6 +2,8 @@
 # exercise, and words that the check must say to whoever makes this mistake.
 # They run after the session, so its names are there, and so are these:
 
+import math
+
 import statsmodels.api as sm
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
@@ -20,8 +22,14 @@ answer_1 = sm.OLS(y, x).fit().params
 # %% 1: the intercept comes first
 answer_1 = sm.OLS(y, np.column_stack([x, np.ones(200)])).fit().params
 
-# %% 1: is it the noisy y
+# %% 1: on the noisy y
 answer_1 = sm.OLS(y_column, sm.add_constant(x)).fit().params
+
+# %% 1: other digits than the formula's
+answer_1 = np.roll(least_squares, 1) + 1e-4  # about as far as Bambi's means
+
+# %% 1: other digits than the formula's
+answer_1 = [[3.1, None, 2.1]]
 
 # %% 1: look for `params`
 answer_1 = sm.OLS(y, sm.add_constant(x)).fit()
@@ -45,6 +53,29 @@ answer_2 = Ridge().fit(x[:150], y[:150, 0]).score(x[150:], y[150:, 0])
 prediction_3 = 50
 optimizer = optax.adam(0.1)
 _, answer_3 = train(state, x, y, 10_000)
+
+# %% 3: the state still holds the old optimizer
+prediction_3 = 50
+trained, losses = train(state, x, y, 10_000)
+answer_3 = losses
+
+# %% 3: not 10,000 losses
+prediction_3 = 50
+answer_3 = trained_from(params, 0.1, model, x, y)
+
+# %% 3: on `x` and the noisy `y`
+prediction_3 = 50
+_, answer_3 = trained_from(params, 0.1, model, x, y_column)
+
+# %% 3: never comes to the best loss
+prediction_3 = 50
+_, answer_3 = trained_from(params, 0.1, model, x, y)
+answer_3 = answer_3.at[40:].set(np.nan)
+
+# %% 3: never comes to the best loss
+prediction_3 = 50
+_, answer_3 = trained_from(params, 0.1, model, x, y)
+answer_3 = jnp.maximum(answer_3, 1.1 * best_loss)
 
 # %% 3: another start than ours
 prediction_3 = 50
@@ -71,11 +102,35 @@ answer_4 = relu_net.apply(relu_net.init(key, x_flat), x_flat)
 # %% 4: was x a column
 units_4, answer_4 = 128, y_relu[:, 0]
 
-# %% 4: one side is missing
+# %% 4: A flat side
 units_4 = 1
 answer_4 = 20.5 * np.maximum(0, x_quad) - 20
 
-# %% 4: or a larger rate
+# %% 4: A flat side
+units_4 = 4
+answer_4 = np.full((100, 1), 68)
+
+# %% 4: off by nan
+units_4 = 4
+answer_4 = np.full((100, 1), np.nan)
+
+# %% 4: was x a column
+units_4 = 4
+answer_4 = train(state_relu, x_quad, y_quad, 10)
+
+# %% 4: put the number of units into
+answer_4 = y_relu
+
+# %% 4: put the number of units into
+units_4, answer_4 = "4", y_relu
+
+# %% 4: the parabola itself
+units_4, answer_4 = 4, y_quad
+
+# %% 4: Take some away
+units_4, answer_4 = 5, y_relu
+
+# %% 4: more units, epochs or keys
 units_4 = 2
 answer_4 = 22 * np.maximum(0, np.abs(x_quad) - 2.5)
 
@@ -84,6 +139,50 @@ units_4, answer_4 = 2, y_relu
 
 # %% 5: shape (333, 1)
 own, answer_5 = np.abs, np.abs(x_new[:, 0])
+
+# %% 5: of shape (333, 1)
+own = np.sin
+answer_5 = train(state_relu, x_quad, np.sin(x_quad), 10)
+
+# %% 5: not attempted yet
+own = math.sin
+
+# %% 5: is not 333 numbers
+own = math.sin
+answer_5 = np.sin(x_new)
+
+
+# %% 5: is not 333 numbers
+def own(x):
+    return -x if x < 0 else x**2
+
+
+answer_5 = x_new**2
+
+
+# %% 5: is not 333 numbers
+def own(x):
+    np.sin(x)
+
+
+answer_5 = np.sin(x_new)
+
+
+# %% 5: is not 333 numbers
+def own(x):
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(x)
+
+
+answer_5 = relu_net.apply(trained_relu.params, x_new)
+
+
+# %% 5: almost a line
+def own(x):
+    return 0 * x + 3
+
+
+answer_5 = own(x_new) + 0.1
 
 # %% 5: still our parabola
 answer_5 = relu_net.apply(trained_relu.params, x_new)
@@ -127,8 +226,32 @@ fading = optax.cosine_decay_schedule(0.05, 10_000)
 seen, _ = trained_from(params_relu, fading, relu_net, x_seen, 2 * x_seen**2)
 answer_6 = relu_net.apply(seen.params, x_far)
 
+
+# %% 6: not there yet: train longer
+def with_square(x):
+    return np.hstack([x, x**2])
+
+
+square, _ = train(
+    TrainState.create(
+        apply_fn=model.apply,
+        params=model.init(key, with_square(x_quad)),
+        tx=optax.adam(0.001),
+    ),
+    with_square(x_quad),
+    y_quad,
+    1_800,
+)
+answer_6 = model.apply(square.params, with_square(x_far))
+
+# %% 6: too high
+answer_6 = x_far**4 / 100
+
+# %% 6: shape (4, 1)
+answer_6 = train(state_relu, x_quad, y_quad, 10)
+
 # %% 6: is x_far's column kept
 answer_6 = 2 * x_far[:, 0] ** 2
 
-# %% 6: of the truth
+# %% 6: it bends on, but is not there yet
 answer_6 = 3 * x_far**2
