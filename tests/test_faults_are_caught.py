@@ -92,9 +92,20 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(
     _, rounded = cell(nb, 'print(f"at (0, 1)')
     rounded.outputs[0].text = rounded.outputs[0].text.replace("5.2", "5.2004")
 
+    # No fault, and a fault: where a cell is tagged so, floats may differ more.
+    for stored in ("62.4 %\n", "63.6 %\n"):
+        trained = nbformat.v4.new_code_cell(
+            'print("62.5 %")',
+            execution_count=1,
+            metadata={"tags": ["within-1.0"]},
+            outputs=[nbformat.v4.new_output("stream", text=stored)],
+        )
+        nb.cells.append(trained)
+    far = sum(c.cell_type == "code" for c in nb.cells) - 1
+
     write(short_project, nb)
     failed, output = failures(pytester, f"{short_project}.ipynb")
-    planted = {sign, number, integer, stripped, emptied, name, promise}
+    planted = {sign, number, integer, stripped, emptied, name, promise, far}
     assert failed == {f"Cell {n}" for n in planted}, output
     assert "NameError" in output
     assert "This cell has no stored execution: do `make run`." in output

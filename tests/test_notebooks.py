@@ -13,10 +13,13 @@ from exercises import exercises_of, solutions_of, wrong_answers_to
 from sessions import NOTEBOOKS, all_pairs, as_md, read_ipynb, read_md
 from slides import kind_of
 
+from tests.plugin import FLOAT, WITHIN
+
 PAIRS = all_pairs()
 # How many cells of each notebook may go uncompared; each says why itself.
 UNCOMPARED = {
     "notebooks/02_neural_nets": 4,
+    "notebooks/03_architectures": 1,
     "notebooks/solutions/02_neural_nets": 1,
 }
 IGNORED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
@@ -111,6 +114,13 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
         assert len(cell.metadata.get("reason", "")) > 20, (
             f'Write beside the tag why it cannot be compared, reason="…":\n{cell.source}'
         )
+    for cell in code_cells(read_ipynb(pair)):
+        if any(WITHIN.match(tag) for tag in cell.metadata.get("tags", [])):
+            said = "".join(it.get("text", "") for it in cell.outputs)
+            assert cell.metadata.get("reason") and FLOAT.search(said), (
+                f"Say why it is compared with tolerance, reason="
+                f'"…", and print what is compared as floats:\n{cell.source}'
+            )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
     assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), (
