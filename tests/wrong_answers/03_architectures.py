@@ -1,0 +1,109 @@
+# Typical mistakes in the exercises of Session 3. A cell's title names the
+# exercise, and words that the check must say to whoever makes this mistake.
+# They run after the session, so its names are there, and so are these:
+
+
+def softmax(scores, axis):
+    return np.exp(scores) / np.exp(scores).sum(axis=axis, keepdims=True)
+
+
+scores_5 = np.einsum("qhd,khd->hqk", Q5, K5)
+future_5 = np.triu(np.full((6, 6), -np.inf), k=1)
+
+# %% 1: each kernel has a bias
+answer_1 = 64 * 7 * 7 * 3
+
+# %% 1: the window has three colours
+answer_1 = 64 * (7 * 7 + 1)
+
+# %% 1: that is one kernel
+answer_1 = 7 * 7 * 3 + 1
+
+# %% 1: the weights of one kernel
+answer_1 = 224 * 224 * 3 * 64
+
+# %% 1: one number
+answer_1 = nnx.Conv(3, 64, (7, 7), rngs=nnx.Rngs(0)).kernel.shape
+
+# %% 2: turn it by a quarter
+answer_2 = kernel
+
+# %% 2: upside down
+answer_2 = -kernel.T
+
+# %% 2: it responds to plain ink
+answer_2 = [[1, 1, 1], [1, 1, 1], [-1, -1, -1]]
+
+# %% 2: a kernel of 3 rows
+answer_2 = kernel.T[:, :, None, None]
+
+# %% 2: does not respond
+answer_2 = np.zeros((3, 3))
+
+# %% 3: that looks like the gate itself
+answer_3 = 0.5 ** (1 / 128)
+
+# %% 3: look at the sign
+answer_3 = -5.21
+
+# %% 3: are left after 128 steps: larger
+answer_3 = np.log(128 / 2)
+
+# %% 3: are left after 128 steps: smaller
+answer_3 = np.log(256 / np.log(2))
+
+# %% 3: one number
+answer_3 = [0.9946, 5.21]
+
+# %% 4: it still reads places
+answer_4 = cnns[0]
+
+# %% 4: not a model
+answer_4 = CNN
+
+# %% 4: show it those, too
+answer_4 = fit(
+    small_mlp, lambda key: (moved(x_train, 2), jnp.asarray(y_train)), 0, 300
+)
+
+# %% 4: train on x_train
+answer_4 = fit(
+    small_mlp, lambda key: (moved(x_test, 2), jnp.asarray(y_test)), 0, 300
+)
+
+# %% 4: not a model
+answer_4 = accuracy(cnns[0], moved(x_train, 2), y_train)
+
+# %% 5: mask, then softmax
+answer_5 = np.einsum("hqk,khd->qhd", softmax(scores_5 / 2, -1), V5)
+
+# %% 5: mask, then softmax
+weights_5 = np.where(future_5 < 0, 0, softmax(scores_5 / 2, -1))
+answer_5 = np.einsum("hqk,khd->qhd", weights_5, V5)
+
+# %% 5: What root
+weights_5 = softmax(scores_5 + future_5, -1)
+answer_5 = np.einsum("hqk,khd->qhd", weights_5, V5)
+
+# %% 5: a softmax for each head
+weights_5 = softmax(scores_5.sum(axis=0) / np.sqrt(8) + future_5, -1)
+answer_5 = np.einsum("qk,khd->qhd", weights_5, V5)
+
+# %% 5: words, heads, numbers
+weights_5 = softmax(scores_5 / 2 + future_5, -1)
+answer_5 = np.einsum("hqk,khd->hqd", weights_5, V5)
+
+# %% 6: it does not know yet which pair came first
+answer_6 = Attention(nnx.Rngs(0), width=26)
+
+# %% 6: 5,000 are enough
+answer_6 = Transformer(nnx.Rngs(0), blocks=1)
+
+# %% 6: mend `Attention`
+answer_6 = recallers["simple RNN"](nnx.Rngs(0))
+
+# %% 6: not a model
+answer_6 = Attention
+
+# %% 6: eight logits
+answer_6 = nnx.Embed(73, 8, rngs=nnx.Rngs(0))
