@@ -13,16 +13,25 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
 SEEDED_ARGUMENTS = {"random_seed", "random_state", "seed"}
+# What draws at random, and the seed that a session must give which uses it.
+NEEDED = {
+    "np.random.": "default_rng",
+    "jax.random.": "key",
+    "import bambi": "random_seed",
+}
 SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
 
 
 class OtherSeeds(ast.NodeTransformer):
-    """Move every seed that is written into the code, and count them by name."""
+    """Move every seed that is written into the code, and count them by name.
+
+    Calls that draw without any seed are listed in `unseeded`.
+    """
 
     def __init__(self, shift):
-        self.shift, self.moved = shift, set()
+        self.shift, self.moved, self.unseeded = shift, set(), []
 
     def move(self, node, name):
         """Add the shift to a literal integer; leave anything else."""
@@ -36,6 +45,8 @@ class OtherSeeds(ast.NodeTransformer):
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         if name in SEEDED_CALLS and node.args:
             self.move(node.args[0], name)
+        elif name in SEEDED_CALLS or "np.random." in ast.unparse(node.func):
+            self.unseeded.append(ast.unparse(node))
         for argument in node.keywords:
             if argument.arg in SEEDED_ARGUMENTS:
                 self.move(argument.value, argument.arg)
@@ -70,13 +81,13 @@ def compiled_once(tmp_path_factory):
 
 
 @pytest.fixture
-def as_in_a_fresh_kernel(monkeypatch):
+def as_in_a_fresh_kernel(monkeypatch, session):
     """Stand where a kernel starts: in notebooks/, with nothing drawn or compiled."""
     monkeypatch.chdir(NOTEBOOKS)
     matplotlib.use("agg")
-    # PyTensor switches this on where it is first imported, so in the first
-    # session only; each session must find what its own imports would leave.
-    jax.config.update("jax_enable_x64", True)
+    # PyTensor, which Bambi imports, switches this on where it is first imported,
+    # and only there; each session must find what its own imports would leave.
+    jax.config.update("jax_enable_x64", "import bambi" in code_of(session))
     yield
     plt.close("all")
     matplotlib.rcdefaults()
@@ -89,13 +100,14 @@ def as_in_a_fresh_kernel(monkeypatch):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ArviZ's
 def test_every_claim_holds_with_other_seeds(session, seed):
     program = OtherSeeds(1000 * seed)
-    tree = ast.fix_missing_locations(
-        program.visit(ast.parse(code_of(session)))
-    )
-    assert {"default_rng", "key", "random_seed"} <= program.moved, (
+    code = code_of(session)
+    tree = ast.fix_missing_locations(program.visit(ast.parse(code)))
+    needed = {name for use, name in NEEDED.items() if use in code}
+    assert program.moved and needed <= program.moved, (
         f"{session}: a seed is missing, only {program.moved} were found: seed the "
         "data, the parameters and the sampler."
     )
+    assert not program.unseeded, f"{session}: seed {program.unseeded}."
     said = StringIO()
     with redirect_stdout(said):
         exec(compile(tree, str(session), "exec"), {"__name__": "__main__"})
