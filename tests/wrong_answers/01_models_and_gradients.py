@@ -8,11 +8,8 @@ def errors_left_out(sizes_of):
     for degree in range(1, 9):
         off = []
         for bird in range(20):
-            rows = np.delete(seen, bird)
-            fitted = np.polynomial.Polynomial.fit(
-                flipper[rows], mass[rows], degree
-            )
-            off.append(fitted(flipper[seen[bird]]) - mass[seen[bird]])
+            curve = learn(degree, np.delete(seen, bird))
+            off.append(curve(flipper[seen[bird]]) - mass[seen[bird]])
         found.append(sizes_of(np.array(off)))
     return np.array(found)
 
@@ -43,7 +40,7 @@ answer_1 = predict(by_eye, np.array([190, 200, 210]))
 answer_1 = learned[0] * np.array([190, 200, 210])
 
 # %% 1: in mm and grams
-answer_1 = predict(walks["right: 0.2"][-1], np.array([190, 200, 210]))
+answer_1 = predict(walks[0.2][-1], np.array([190, 200, 210]))
 
 # %% 1: in mm and grams
 answer_1 = predict(learned, np.array([190, 200, 210])) / 1000
@@ -73,7 +70,7 @@ answer_2 = [0.5, 0.9]
 prediction_3, answer_3 = 0.1, walked(boat_backwards, 0.01, 3000)
 
 # %% 3: is it still the old loss
-prediction_3, answer_3 = 0.1, walks["right: 0.2"][-1]
+prediction_3, answer_3 = 0.1, walks[0.2][-1]
 
 # %% 3: predict first
 answer_3 = walked(boat, 0.01, 3000)
