@@ -92,7 +92,12 @@ answer_4 = jax.vmap(refit)(jax.random.split(key, 1000))[:, 0]
 # %% 4: only the slope is asked
 prediction_4, answer_4 = 17, resampled
 
-# %% 4: in which units
+# %% 4: From all birds
+prediction_4 = 17
+chosen = jax.vmap(lambda it: jax.random.choice(it, 20, shape=(20,)))(keys)
+answer_4 = jax.vmap(lambda rows: fit(x[rows], y[rows])[0])(chosen)
+
+# %% 4: In grams
 prediction_4, answer_4 = 17, resampled[:, 1]
 
 # %% 4: predict first
