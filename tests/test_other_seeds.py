@@ -43,9 +43,10 @@ class OtherSeeds(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        called = ast.unparse(node.func)
         if name in SEEDED_CALLS and node.args:
             self.move(node.args[0], name)
-        elif name in SEEDED_CALLS or "np.random." in ast.unparse(node.func):
+        elif name in SEEDED_CALLS or called == f"np.random.{name}":
             self.unseeded.append(ast.unparse(node))
         for argument in node.keywords:
             if argument.arg in SEEDED_ARGUMENTS:
