@@ -29,7 +29,7 @@ ROOT = Path.cwd()
 def project(tmp_path, monkeypatch):
     """Stand in a committed copy of the project, with a short Session 2."""
     for name in ("tests", "notebooks"):
-        alone = shutil.ignore_patterns("solutions")
+        alone = shutil.ignore_patterns("solutions", "0[!2]_*")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=alone)
     for name in ("pyproject.toml", "uv.lock", ".python-version", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
