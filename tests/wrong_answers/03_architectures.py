@@ -25,7 +25,7 @@ answer_1 = 224 * 224 * 3 * 64
 # %% 1: one number
 answer_1 = nnx.Conv(3, 64, (7, 7), rngs=nnx.Rngs(0)).kernel.shape
 
-# %% 2: turn it by a quarter
+# %% 2: look at each column
 answer_2 = kernel
 
 # %% 2: upside down
@@ -37,8 +37,14 @@ answer_2 = [[1, 1, 1], [1, 1, 1], [-1, -1, -1]]
 # %% 2: a kernel of 3 rows
 answer_2 = kernel.T[:, :, None, None]
 
-# %% 2: does not respond
+# %% 2: not positive at every edge
 answer_2 = np.zeros((3, 3))
+
+# %% 2: look at each column
+answer_2 = kernel + kernel.T
+
+# %% 2: not positive at every edge
+answer_2 = [[1, 2, 1], [-2, -4, -2], [1, 2, 1]]
 
 # %% 3: that looks like the gate itself
 answer_3 = 0.5 ** (1 / 128)
@@ -92,6 +98,9 @@ answer_5 = np.einsum("qk,khd->qhd", weights_5, V5)
 # %% 5: words, heads, numbers
 weights_5 = softmax(scores_5 / 2 + future_5, -1)
 answer_5 = np.einsum("hqk,khd->hqd", weights_5, V5)
+
+# %% 5: compute it with NumPy
+answer_5 = library_5
 
 # %% 6: it does not know yet which pair came first
 answer_6 = Attention(nnx.Rngs(0), width=26)
