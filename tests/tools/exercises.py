@@ -12,7 +12,16 @@ import jupytext
 from sessions import Problem, read_ipynb
 
 WRONG_ANSWERS = Path("tests/wrong_answers")
-NONSENSE = ('"nonsense"', "[]", 'float("nan")', "print")
+NONSENSE = (
+    '"nonsense"',
+    "[]",
+    'float("nan")',
+    "print",
+    "[None, None]",  # gaps left open
+    '["1", None, 2.0]',
+    "[[1.0, 2.0], [3.0]]",  # ragged
+    "[None] * 1000",
+)
 
 # Runs an answer, then the check, on copies of the session's names.
 PROOF = """

@@ -57,11 +57,14 @@ answer_2 = 0.5
 # %% 2: the bottom is at
 answer_2 = [0.2, 0.99]
 
-# %% 2: the bottom is at
+# %% 2: swapped
 answer_2 = [0.99, 0.5]
 
-# %% 2: from side to side for ever
+# %% 2: for ever
 answer_2 = [0.5, 1.0]
+
+# %% 2: above zero
+answer_2 = [0.5, 0]
 
 # %% 2: so does a larger one
 answer_2 = [0.5, 0.9]
@@ -74,6 +77,9 @@ prediction_3, answer_3 = 0.1, walks[0.2][-1]
 
 # %% 3: predict first
 answer_3 = walked(boat, 0.01, 3000)
+
+# %% 3: g and mm
+prediction_3, answer_3 = 0.1, learned
 
 # %% 3: more steps
 prediction_3, answer_3 = 0.1, walked(boat, 0.01, 30)
@@ -99,6 +105,11 @@ answer_4 = jax.vmap(lambda rows: fit(x[rows], y[rows])[0])(chosen)
 
 # %% 4: In grams
 prediction_4, answer_4 = 17, resampled[:, 1]
+
+# %% 4: fewer than 20
+prediction_4 = 17
+few = jax.vmap(lambda it: jax.random.choice(it, 342, shape=(12,)))(keys)
+answer_4 = jax.vmap(lambda rows: fit(x[rows], y[rows])[0])(few)
 
 # %% 4: predict first
 answer_4 = resampled[:, 0]
