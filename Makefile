@@ -36,5 +36,5 @@ lint: env  ## check the code's style and everybody's spelling
 test: lint  ## run every test, each notebook executed once
 	@$(PYTHON) -m pytest
 
-bench: env  ## measure Session 2 against a naive version of itself
+bench: env  ## measure Sessions 2 and 4 against their yardsticks
 	@$(PYTHON) tests/bench/bench.py

@@ -134,7 +134,7 @@ def pytest_addoption(parser):
         "--seeds",
         type=int,
         help="with how many other seeds each session must hold "
-        "(else as many as a few minutes allow: two to ten)",
+        "(else as many as a few minutes allow: one to ten)",
     )
 
 

@@ -1,11 +1,15 @@
-"""`make bench`: Session 2 against a naive version of itself, in one run.
+"""`make bench`: Sessions 2 and 4, each against a yardstick, in one run.
 
-Prints times, the two ratios, and the kernel's memory. Each program runs in a
-process of its own; "cold" means that every cache of compiled code is empty.
+Session 2's is a naive version of itself; Session 4's is nanoGPT's recipe for a
+laptop. Prints times, ratios, losses, and the kernels' memory. Each program runs
+in a process of its own; "cold" means that every cache of compiled code is empty.
+PyTorch is fetched by uv for nanogpt.py alone, or taken from the Python that
+TORCH_PYTHON names.
 """
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,10 +17,18 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from exercises import tagged
 from run import execute
-from sessions import find_session, main, read_ipynb
+from sessions import NOTEBOOKS, find_session, main, read_ipynb
 
 NAIVE = Path(__file__).with_name("naive.py")
+NANOGPT = Path(__file__).with_name("nanogpt.py")
+CORPUS = NOTEBOOKS / "data" / "shakespeare.txt"
+# What stands in the cells that train, in each session that is measured.
+TRAINING = {"2": "10_000)", "4": "steps=800"}
+GOAL = (
+    1.886  # nats: nanoGPT's recipe on tiny Shakespeare, which is another text
+)
 CACHES = {
     "PYTHONPYCACHEPREFIX": "python",
     "MPLCONFIGDIR": "matplotlib",
@@ -47,16 +59,16 @@ def seconds(arguments, folder):
     return time.perf_counter() - began, done.stdout
 
 
-def execute_session():
-    """Execute Session 2, and print its trainings' time and the kernel's memory."""
-    session = find_session("2")
+def execute_session(number):
+    """Execute a session, and print its trainings' time and the kernel's memory."""
+    session = find_session(number)
     training = 0.0
     began = time.perf_counter()
 
     def add_training_time(cell):
         nonlocal training, began
         now = time.perf_counter()
-        if "10_000)" in cell.source:
+        if TRAINING[number] in cell.source:
             training += now - began
         began = now
 
@@ -66,16 +78,88 @@ def execute_session():
     print(f"{training:.2f} {kernel / unit:.2f}")
 
 
+def train_our_gpt():
+    """Train Session 4's GPT for 400 steps, compiling included.
+
+    Prints seconds, and its losses in nats a character on windows of 64
+    characters, as nanoGPT's are, and of its own 128.
+    """
+    import jax  # only here: the other processes do without
+
+    names = {"__name__": "session"}
+    os.chdir(NOTEBOOKS)
+    exec(tagged(read_ipynb(Path("04_basic_gpt")), "for-solutions"), names)
+    jax.config.update("jax_enable_compilation_cache", False)
+    split, gpt = names["nnx"].split, names["GPT"]
+    began = time.perf_counter()
+    model = gpt(names["Config"](), names["nnx"].Rngs(0))
+    model = names["train"](model, 0.02, 400, "muon", show=lambda line: None)
+    jax.block_until_ready(jax.tree.leaves(split(model)[1]))
+    taken = time.perf_counter() - began
+    short, own = (float(names["score"](*split(model), it)) for it in (64, 128))
+    print(f"{taken:.1f} {short:.4f} {own:.4f}")
+
+
+def nanogpt():
+    """Train the reference; return its seconds and its loss in nats a character."""
+    uv = shutil.which("uv") or ".uv/bin/uv"
+    python = os.environ.get("TORCH_PYTHON")
+    command = [python] if python else [uv, "run", "--script"]
+    done = subprocess.run(
+        [*command, NANOGPT, CORPUS],
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    return [float(it) for it in done.stdout.split()]
+
+
+def measure_gpt():
+    """Measure Session 4 and its yardstick, and print them."""
+    theirs, their_loss = nanogpt()
+    with tempfile.TemporaryDirectory() as folder:
+        _, said = seconds([__file__, "gpt"], folder)
+        ours, our_loss, own_loss = map(float, said.split())
+        execute_once = [__file__, "session", "4"]
+        seconds(execute_once, folder)  # so that what follows is warm
+        warm, said = seconds(execute_once, folder)
+    training, memory = said.split()
+    print(
+        f"nanoGPT's recipe in PyTorch:    {theirs:6.1f} s, {their_loss:.3f} nats"
+    )
+    print(
+        f"ours, 400 steps and compiling:  {ours:6.1f} s, {our_loss:.3f} nats"
+    )
+    print(f"on windows of 128:                       {own_loss:.3f} nats")
+    reached = "reached" if our_loss <= min(GOAL, their_loss) else "NOT reached"
+    print(
+        f"nanoGPT / ours: {theirs / ours:.1f}; its loss and {GOAL} {reached}"
+    )
+    print(f"Session 4, warm:                {warm:6.1f} s")
+    print(f"its GPT's training:             {float(training):6.1f} s")
+    print(f"its kernel's memory, at most:   {float(memory):6.1f} GiB")
+
+
 def tool():
-    """Measure all three, and print them."""
-    if sys.argv[1:] == ["session"]:
-        return execute_session()
-    print("Measuring, for some minutes ...", flush=True)
+    """Measure all, and print it."""
+    if sys.argv[1:2] == ["session"]:
+        return execute_session(sys.argv[2])
+    if sys.argv[1:] == ["gpt"]:
+        return train_our_gpt()
+    print("Measuring, for a quarter of an hour ...", flush=True)
+    if sys.argv[1:] != ["4"]:
+        measure_session_2()
+    if sys.argv[1:] != ["2"]:
+        measure_gpt()
+
+
+def measure_session_2():
+    """Measure Session 2 and its naive version, and print them."""
     with tempfile.TemporaryDirectory() as first:
         with tempfile.TemporaryDirectory() as second:
             naive, _ = seconds([NAIVE], second)
-        cold, _ = seconds([__file__, "session"], first)
-        warm, said = seconds([__file__, "session"], first)
+        cold, _ = seconds([__file__, "session", "2"], first)
+        warm, said = seconds([__file__, "session", "2"], first)
     training, memory = said.split()
     print(f"naive, its computations alone:  {naive:6.1f} s")
     print(f"Session 2, every cache cold:    {cold:6.1f} s")

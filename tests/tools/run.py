@@ -14,7 +14,7 @@ from sessions import Problem, all_pairs, main, read_ipynb
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 120
+CELL_SECONDS = 300
 
 
 def execute(nb, folder, on_cell=lambda cell: None):
@@ -34,6 +34,7 @@ def execute(nb, folder, on_cell=lambda cell: None):
         # ipykernel warns on every start that its loopback connection is plain.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_executed=lambda cell, **_: on_cell(cell),
+        coalesce_streams=True,
     )
     try:
         client.execute()

@@ -1,0 +1,181 @@
+# Typical mistakes in the exercises of Session 4. A cell's title names the
+# exercise, and words that the check must say to whoever makes this mistake.
+# They run after the session, so its names are there.
+
+# %% 1: both width and layers are larger
+answer_1 = params_of(Config())
+
+# %% 1: one of the two is still ours
+answer_1 = params_of(Config(width=768))
+
+# %% 1: those are its bytes
+answer_1 = 4 * params_of(Config(width=768, layers=12))
+
+# %% 1: What does `params_of` say
+answer_1 = 12 * 768**2
+
+# %% 1: one number
+answer_1 = Config(width=768, layers=12)
+
+# %% 2: too hot
+answer_2 = 1.0
+
+# %% 2: too cold
+answer_2 = 0.1
+
+# %% 2: that is one bit
+low, high = 0.01, 10.0
+for _ in range(40):
+    answer_2 = (low + high) / 2
+    probs = heated(np.array([3.0, 2.5, 2.0, 1.0, 0.0, -1.0]), answer_2)
+    bits = -(probs * np.log2(probs + 1e-300)).sum()
+    low, high = (low, answer_2) if bits > 1 else (answer_2, high)
+
+# %% 2: one number above zero
+answer_2 = -0.7
+
+# %% 2: one number
+answer_2 = heated
+
+
+# %% 3: must sum to 1 again
+def answer_3(probs, p):
+    return np.where(probs >= p * probs.max(), probs, 0)
+
+
+# %% 3: is your limit p itself
+def answer_3(probs, p):
+    return (
+        np.where(probs >= p, probs, 0) / np.where(probs >= p, probs, 0).sum()
+    )
+
+
+# %% 3: what is exactly at the limit
+def answer_3(probs, p):
+    return (
+        np.where(probs > p * probs.max(), probs, 0)
+        / np.where(probs > p * probs.max(), probs, 0).sum()
+    )
+
+
+# %% 3: is your limit p itself
+answer_3 = top_p
+
+
+# %% 3: it raises
+def answer_3(probs):
+    return probs
+
+
+# %% 3: without calling it
+answer_3 = top_k(np.array([0.1, 0.6, 0.3]), 2)
+
+# %% 4: it has seen the held-out text
+counts_4 = np.ones((vocab,) * 3)
+np.add.at(counts_4, (tokens[:-2], tokens[1:-1], tokens[2:]), 1)
+counts_4 += 30 * bigram[None]
+answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
+
+# %% 4: rare pairs need more help
+counts_4 = np.ones((vocab,) * 3)
+places_4 = train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]
+np.add.at(counts_4, places_4, 1)
+answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
+
+# %% 4: one such surprise is infinite
+counts_4 = np.zeros((vocab,) * 3)
+np.add.at(
+    counts_4, (train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]), 1
+)
+counts_4[counts_4.sum(axis=2) == 0] = 1
+answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
+
+# %% 4: divide each row
+counts_4 = np.ones((vocab,) * 3)
+np.add.at(counts_4, places_4, 1)
+answer_4 = counts_4
+
+# %% 4: 0 / 0
+with np.errstate(invalid="ignore"):
+    counts_4 -= 1
+    answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
+
+# %% 4: does a matter
+answer_4 = np.tile(bigram, (vocab, 1, 1))
+
+# %% 4: over c
+counts_4 = np.ones((vocab,) * 3)
+answer_4 = counts_4 / counts_4.sum()
+
+# %% 4: in the order a, b, c
+counts_4 = np.full((vocab,) * 3, 0.1)
+np.add.at(
+    counts_4, (train_tokens[2:], train_tokens[1:-1], train_tokens[:-2]), 1
+)
+answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
+
+# %% 4: a table of shape
+answer_4 = bigram
+
+
+# %% 5: keys, and what else
+def answer_5(config, length):
+    return config.layers * length * config.width * 4
+
+
+# %% 5: those are numbers, not bytes
+def answer_5(config, length):
+    return config.layers * length * config.width * 2
+
+
+# %% 5: the heads share the width
+def answer_5(config, length):
+    return config.layers * length * 2 * config.width * config.heads * 4
+
+
+# %% 5: another width or depth
+def answer_5(config, length):
+    return 4 * length * 2 * config.width * 4
+
+
+# %% 5: you cut at 128
+def answer_5(config, length):
+    return config.layers * min(length, CONTEXT) * 2 * config.width * 4
+
+
+# %% 5: is there a return
+def answer_5(config, length):
+    config.layers * length * 2 * config.width * 4
+
+
+# %% 5: it raises
+def answer_5(config):
+    return config.layers * 2 * config.width * 4
+
+
+# %% 5: a function, please
+answer_5 = 1_048_576
+
+# %% 6: not under 2 yet
+answer_6 = GPT(Config(width=32, layers=2), nnx.Rngs(0))
+
+# %% 6: 30,000 are allowed
+answer_6 = GPT(Config(), nnx.Rngs(0))
+
+# %% 6: not a model
+answer_6 = GPT
+
+# %% 6: it should take tokens
+answer_6 = nnx.Embed(vocab, 8, rngs=nnx.Rngs(0))
+
+
+# %% 6: where is the mask
+class Looking(nnx.Module):
+    def __init__(self, rngs):
+        self.embed = nnx.Embed(vocab, vocab, rngs=rngs)
+
+    def __call__(self, tokens):
+        return self.embed(jnp.roll(tokens, -1, axis=1))
+
+
+answer_6 = Looking(nnx.Rngs(0))
