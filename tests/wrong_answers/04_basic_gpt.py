@@ -2,6 +2,15 @@
 # exercise, and words that the check must say to whoever makes this mistake.
 # They run after the session, so its names are there.
 
+
+def triples_from(places, start=1.0):
+    counts = np.full((vocab,) * 3, start)
+    np.add.at(counts, places, 1)
+    return counts
+
+
+places_4 = train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]
+
 # %% 1: both width and layers are larger
 answer_1 = params_of(Config())
 
@@ -77,27 +86,20 @@ counts_4 += 30 * bigram[None]
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
 # %% 4: rare pairs need more help
-counts_4 = np.ones((vocab,) * 3)
-places_4 = train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]
-np.add.at(counts_4, places_4, 1)
+counts_4 = triples_from(places_4)
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
 # %% 4: one such surprise is infinite
-counts_4 = np.zeros((vocab,) * 3)
-np.add.at(
-    counts_4, (train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]), 1
-)
+counts_4 = triples_from(places_4, start=0)
 counts_4[counts_4.sum(axis=2) == 0] = 1
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
 # %% 4: divide each row
-counts_4 = np.ones((vocab,) * 3)
-np.add.at(counts_4, places_4, 1)
-answer_4 = counts_4
+answer_4 = triples_from(places_4)
 
 # %% 4: 0 / 0
 with np.errstate(invalid="ignore"):
-    counts_4 -= 1
+    counts_4 = triples_from(places_4, start=0)
     answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
 # %% 4: does a matter
@@ -108,10 +110,7 @@ counts_4 = np.ones((vocab,) * 3)
 answer_4 = counts_4 / counts_4.sum()
 
 # %% 4: in the order a, b, c
-counts_4 = np.full((vocab,) * 3, 0.1)
-np.add.at(
-    counts_4, (train_tokens[2:], train_tokens[1:-1], train_tokens[:-2]), 1
-)
+counts_4 = triples_from(places_4[::-1], start=0.1)
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
 # %% 4: a table of shape
