@@ -22,6 +22,7 @@ UNCOMPARED = {
     "notebooks/02_neural_nets": 4,
     "notebooks/03_architectures": 1,
     "notebooks/04_basic_gpt": 10,
+    "notebooks/05_llm_ecosystem": 5,
     "notebooks/solutions/02_neural_nets": 1,
 }
 IGNORED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}

@@ -22,7 +22,7 @@ NEEDED = {
 SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
-SECONDS = 300  # for each session, as far as one to ten seeds allow
+SECONDS = 180  # for each session, as far as one to ten seeds allow
 # Session 4 asks for it, and what a process has computed once can't be asked anew.
 jax.config.update("jax_num_cpu_devices", 4)
 

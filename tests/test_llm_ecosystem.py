@@ -1,0 +1,145 @@
+"""Session 5 keeps its promises: each model has a source, each request an answer.
+
+The server's code is the notebook's own: its cells tagged `for-solutions`.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+
+import pandas as pd
+import pytest
+from exercises import tagged
+from sessions import NOTEBOOKS, find_session, read_ipynb
+
+CODE = tagged(read_ipynb(find_session("5")), "for-solutions")
+TABLE = NOTEBOOKS / "data" / "models.csv"
+NUMBERS = [
+    "parameters_total",
+    "parameters_active",
+    "context",
+    "training_tokens",
+]
+YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
+COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
+COLUMNS += ["source", "source_date"]
+
+
+def faults_of(models):
+    """Return what is wrong with a table of models, a sentence for each row.
+
+    Takes: the table, every cell a string, empty where nothing was published.
+    """
+    if list(models.columns) != COLUMNS:
+        return [f"the columns should be {', '.join(COLUMNS)}"]
+    faults = []
+    for row in models.to_dict("records"):
+        name = row["name"]
+        if not row["source"].startswith("https://"):
+            faults.append(f"{name}: no source; put the address of one in")
+        for column in ("date", "source_date"):
+            if pd.isna(pd.to_datetime(row[column], errors="coerce")):
+                faults.append(f"{name}: {column} {row[column]!r} is no date")
+        for column in NUMBERS:
+            if row[column] and not row[column].isdigit():
+                faults.append(f"{name}: {column} is no whole number")
+        for column in YES_OR_NO:
+            if row[column] not in ("yes", "no", ""):
+                faults.append(f"{name}: {column} is yes, no or empty")
+        if not (row["maker"] and row["licence"]):
+            faults.append(f"{name}: maker or licence is missing")
+        total, active = row["parameters_total"], row["parameters_active"]
+        known = total.isdigit() and active.isdigit()
+        if known and int(active) > int(total):
+            faults.append(f"{name}: more parameters are active than there are")
+    twice = models["name"][models["name"].duplicated()]
+    return faults + [f"{name}: it is there twice" for name in twice]
+
+
+@pytest.fixture
+def models():
+    """Return the table as it was written: every cell a string."""
+    return pd.read_csv(TABLE, dtype=str, keep_default_na=False)
+
+
+@pytest.fixture(scope="module")
+def session():
+    """Return the names that the session's cells define, its server running."""
+    names, here = {"__name__": "session"}, os.getcwd()
+    os.chdir(NOTEBOOKS)
+    try:
+        exec(CODE, names)
+    finally:
+        os.chdir(here)
+    yield names
+    names["server"].shutdown()
+
+
+def test_every_model_has_a_source_and_no_cell_is_a_guess(models):
+    assert faults_of(models) == []
+    assert len(models) >= 40
+    assert models["date"].min() < "2019"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("source", "", "no source"),
+        ("source", "a friend", "no source"),
+        ("source_date", "", "is no date"),
+        ("parameters_total", "7B", "no whole number"),
+        ("parameters_active", "9" * 15, "more parameters are active"),
+        ("weights", "partly", "yes, no or empty"),
+        ("licence", "", "licence is missing"),
+        ("name", "GPT-1", "there twice"),
+    ],
+)
+def test_a_row_that_cannot_be_trusted_is_refused(models, column, value, words):
+    row = models.index[models["name"] == "BLOOM-176B"][0]
+    models.loc[row, column] = value
+    faults = faults_of(models)
+    assert len(faults) == 1, faults
+    assert words in faults[0]
+
+
+def test_the_server_answers_at_once_and_piece_by_piece_alike(session):
+    messages = [{"role": "user", "content": "\nHAMLET.\n"}]
+    ask = session["ask"]
+    with urllib.request.urlopen(ask(messages, max_tokens=30)) as answer:
+        whole = json.load(answer)["choices"][0]["message"]["content"]
+    request = ask(messages, max_tokens=30, stream=True)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        lines = [line.decode().strip() for line in answer if line.strip()]
+    assert lines.pop() == "data: [DONE]"
+    choices = [
+        json.loads(it.removeprefix("data: "))["choices"] for it in lines
+    ]
+    pieces = [it[0]["delta"]["content"] for it in choices]
+    assert len(whole) == len(pieces) == 30
+    assert "".join(pieces) == whole
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "Send JSON"),
+        (b"{", "Send JSON"),
+        (b"[]", "Send JSON"),
+        (b'{"messages": []}', "Send JSON"),
+        (b'{"messages": [{"content": 3}]}', "has no ['3']"),
+        (b'{"messages": [{"content": ""}]}', "1 to 128 characters"),
+        (b'{"messages": [{"content": "a"}], "max_tokens": 0}', "1 to 1000"),
+        (b'{"messages": [{"content": "a"}], "max_tokens": "x"}', "Send JSON"),
+        ('{"messages": [{"content": "ß"}]}'.encode(), "has no ['ß']"),
+        (b"\xff", "Send JSON"),
+    ],
+)
+def test_a_request_that_cannot_be_served_gets_a_sentence(session, body, words):
+    request = session["ask"]([])
+    request.data = body
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 400
+    assert words in json.load(refused.value)["error"]["message"]

@@ -1,0 +1,108 @@
+# Typical mistakes in the exercises of Session 5. A cell's title names the
+# exercise, and words that the check must say to whoever makes this mistake.
+# They run after the session, so its names are there, and so are these:
+
+
+def grouped(w, bits, rows):
+    filled = np.pad(w, ((0, -len(w) % rows), (0, 0)))
+    whole, scale = quantized(filled.reshape(-1, rows, w.shape[1]), bits, 1)
+    back = (whole * np.maximum(scale, 1e-9)).reshape(filled.shape)
+    return back[: len(w)]
+
+
+def rounded(params, bits=8):
+    made = {}
+    for name, w in flatten_dict(params, sep=".").items():
+        w = np.asarray(w)
+        if w.ndim == 2:
+            whole, scale = quantized(w, bits, 0)
+            w = whole * scale
+        made[name] = w
+    return unflatten_dict(made, sep=".")
+
+
+def mapped(change):
+    made = {k: change(w) if w.ndim == 2 else w for k, w in flat.items()}
+    return unflatten_dict(made, sep=".")
+
+
+# %% 1: who made them
+answer_1 = models["name"][opens.all(axis=1)].tolist()
+
+# %% 1: all four are asked
+answer_1 = models["maker"][opens["weights"]].unique()
+
+# %% 1: all four are asked
+answer_1 = models["maker"][opens.any(axis=1)].unique()
+
+# %% 1: still missing
+answer_1 = models["maker"][opens.all(axis=1)].unique()[:3]
+
+# %% 1: each only once
+answer_1 = models["maker"][opens.all(axis=1)].tolist()
+
+# %% 1: have no such model
+answer_1 = ["OpenAI", "Mistral AI"]
+
+# %% 2: without the sharing
+answer_2 = 2 * 80 * 64 * 128 * 131_072 * 2 / 1e9
+
+# %% 2: half of it
+answer_2 = 80 * 8 * 128 * 131_072 * 2 / 1e9
+
+# %% 2: twice too much
+answer_2 = 2 * 80 * 8 * 128 * 131_072 * 4 / 1e9
+
+# %% 2: in GB, please
+answer_2 = 2 * 80 * 8 * 128 * 131_072 * 2
+
+# %% 2: that is one layer's
+answer_2 = 2 * 8 * 128 * 131_072 * 2 / 1e9
+
+# %% 2: factor by factor
+answer_2 = 140
+
+# %% 3: are fast enough
+m4_max = {"memory_GB": 128, "GB_per_s": 546}
+answer_3 = run_on(m4_max, models[opens["weights"]]).notna().sum()
+
+# %% 3: only open weights
+m4_max = {"memory_GB": 128, "GB_per_s": 546}
+answer_3 = (run_on(m4_max, models) >= 10).sum()
+
+# %% 3: at 16 bits
+m4_max = {"memory_GB": 128, "GB_per_s": 546}
+answer_3 = (run_on(m4_max, models[opens["weights"]], 16) >= 10).sum()
+
+# %% 3: the 128 GB
+answer_3 = (run_on(machines.iloc[0], models[opens["weights"]]) >= 10).sum()
+
+# %% 4: One scale a group
+answer_4 = with_bits(3, 0)
+
+# %% 4: there are NaNs
+answer_4 = mapped(lambda w: w * np.nan)
+
+# %% 4: 3 bits are -3 to 3
+answer_4 = with_bits(4, 0)
+
+# %% 4: 3 bits are -3 to 3
+answer_4 = params
+
+# %% 4: not parameters
+answer_4 = flat["head.kernel"]
+
+# %% 4: not under 1.90 yet
+answer_4 = mapped(lambda w: grouped(w, 2, 32))
+
+# %% 5: 30,000 are allowed
+answer_5 = with_bits(8, 0)
+
+# %% 5: under 1.97
+answer_5 = rounded(fresh(jax.random.key(0), 32, 2))
+
+# %% 5: round to 8 bits
+answer_5 = student_from(teacher_loss, 0, 1000)
+
+# %% 5: not a student
+answer_5 = student_from
