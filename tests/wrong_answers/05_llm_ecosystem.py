@@ -56,6 +56,9 @@ answer_2 = 2 * 80 * 8 * 128 * 131_072 * 4 / 1e9
 # %% 2: in GB, please
 answer_2 = 2 * 80 * 8 * 128 * 131_072 * 2
 
+# %% 2: those are GiB
+answer_2 = 40
+
 # %% 2: that is one layer's
 answer_2 = 2 * 8 * 128 * 131_072 * 2 / 1e9
 
