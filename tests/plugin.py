@@ -134,7 +134,12 @@ def pytest_addoption(parser):
         "--seeds",
         type=int,
         help="with how many other seeds each session must hold "
-        "(else as many as a few minutes allow: one to ten)",
+        "(else as many as three minutes allow: none to ten)",
+    )
+    parser.addoption(
+        "--live",
+        default="2",
+        help="which session's deck is run live, in a browser (else 2)",
     )
 
 

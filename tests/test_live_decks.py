@@ -101,10 +101,11 @@ def test_the_deck_honours_its_settings_on_a_cold_first_load(browser, server):
         page.context.close()
 
 
-@pytest.mark.timeout(300)
-def test_the_deck_runs_live(browser, server):
+@pytest.mark.timeout(1200)
+def test_the_deck_runs_live(browser, server, pytestconfig):
+    session = find_session(pytestconfig.getoption("live"))
     page, outside = page_of(browser, viewport=SMALL)
-    open_live(page, server, SESSION)
+    open_live(page, server, session)
     outputs = "document.querySelectorAll('.output_area').length"
     stored = page.evaluate(outputs)
     page.evaluate("Jupyter.notebook.clear_all_output()")
@@ -114,16 +115,18 @@ def test_the_deck_runs_live(browser, server):
     page.wait_for_function(
         """Jupyter.notebook.get_cells().filter((it) => it.cell_type == "code")
            .every((it) => it.input_prompt_number > 0 || !it.get_text())""",
-        timeout=240_000,
+        timeout=900_000,
     )
     wrong = page.locator(".output_error, .output_stderr").all_inner_texts()
     assert not wrong, "\n".join(wrong)
     assert page.evaluate(outputs) == stored
+    check_deck(page, session)
 
     # One cell as a presenter runs it, on the first slide whose code prints.
     printing = page.locator(
         f"{SECTION} .code_cell:not(.reveal-skip):has(.output_stream)"
     )
+    page.evaluate("Reveal.slide(0, 0)")
     next(number for number in walk(page) if printing.count())
     while not printing.first.is_visible():
         page.keyboard.press("Space")  # it stands in a fragment

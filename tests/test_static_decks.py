@@ -128,8 +128,9 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 assert "Presenter" not in printed
                 continue
             # Formulas are drawings; what else is in Markdown has letters only
-            # in what is printed, except for links and pictures.
+            # in what is printed, except for links, pictures, and fences of code.
             text = FORMULA.sub(" ", cell.source)
+            text = re.sub(r"^```.*", " ", text, flags=re.M)
             text = re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)", " ", text)
             text = re.sub(r"</?details>|<summary>.*?</summary>", " ", text)
             for word in text.split():

@@ -14,7 +14,7 @@ from sessions import Problem, all_pairs, main, read_ipynb
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 300
+CELL_SECONDS = 900  # far more than any cell takes; it ends one that hangs
 
 
 def execute(nb, folder, on_cell=lambda cell: None):
