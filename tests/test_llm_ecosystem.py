@@ -36,7 +36,8 @@ def faults_of(models):
     faults = []
     for row in models.to_dict("records"):
         name = row["name"]
-        if not row["source"].startswith("https://"):
+        sources = row["source"].split(" ")
+        if not all(it.startswith("https://") for it in sources):
             faults.append(f"{name}: no source; put the address of one in")
         for column in ("date", "source_date"):
             if pd.isna(pd.to_datetime(row[column], errors="coerce")):
@@ -87,6 +88,7 @@ def test_every_model_has_a_source_and_no_cell_is_a_guess(models):
     [
         ("source", "", "no source"),
         ("source", "a friend", "no source"),
+        ("source", "https://example.org and a friend", "no source"),
         ("source_date", "", "is no date"),
         ("parameters_total", "7B", "no whole number"),
         ("parameters_active", "9" * 15, "more parameters are active"),
@@ -107,18 +109,64 @@ def test_the_server_answers_at_once_and_piece_by_piece_alike(session):
     messages = [{"role": "user", "content": "\nHAMLET.\n"}]
     ask = session["ask"]
     with urllib.request.urlopen(ask(messages, max_tokens=30)) as answer:
-        whole = json.load(answer)["choices"][0]["message"]["content"]
+        whole = json.load(answer)
     request = ask(messages, max_tokens=30, stream=True)
     with urllib.request.urlopen(request) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream"
         lines = [line.decode().strip() for line in answer if line.strip()]
     assert lines.pop() == "data: [DONE]"
-    choices = [
-        json.loads(it.removeprefix("data: "))["choices"] for it in lines
-    ]
-    pieces = [it[0]["delta"]["content"] for it in choices]
-    assert len(whole) == len(pieces) == 30
-    assert "".join(pieces) == whole
+    chunks = [json.loads(it.removeprefix("data: ")) for it in lines]
+    deltas = [it["choices"][0]["delta"] for it in chunks]
+    assert deltas[0] == {"role": "assistant"} and deltas[-1] == {}
+    pieces = [it["content"] for it in deltas[1:-1]]
+    message = whole["choices"][0]["message"]
+    assert len(message["content"]) == len(pieces) == 30
+    assert "".join(pieces) == message["content"]
+
+
+def test_an_answer_has_what_a_client_of_the_convention_reads(session):
+    messages = [{"role": "user", "content": "a"}]
+    options = {"model": "any-name", "max_tokens": 1}
+    ask = session["ask"]
+    with urllib.request.urlopen(ask(messages, **options)) as answer:
+        whole = json.load(answer)
+    with urllib.request.urlopen(ask(messages, **options, stream=True)) as it:
+        chunks = [json.loads(li[6:]) for li in it if li[6:].startswith(b"{")]
+    kinds = {"chat.completion": [whole], "chat.completion.chunk": chunks}
+    for kind, answers in kinds.items():
+        for answer in answers:
+            assert answer["object"] == kind
+            assert answer["model"] == "any-name"
+            assert answer["id"] and isinstance(answer["created"], int)
+            assert answer["choices"][0]["index"] == 0
+    ends = [it["choices"][0]["finish_reason"] for it in chunks]
+    assert ends == [None, None, "length"]
+    assert len({it["id"] for it in chunks}) == 1
+    assert whole["choices"][0]["finish_reason"] == "length"
+    assert whole["choices"][0]["message"]["role"] == "assistant"
+
+
+def test_without_a_number_an_answer_has_a_hundred_characters(session):
+    request = session["ask"]([{"content": "a"}], max_tokens=None)
+    with urllib.request.urlopen(request) as answer:
+        message = json.load(answer)["choices"][0]["message"]
+    assert len(message["content"]) == 100
+
+
+def test_another_path_is_not_found_and_the_answer_says_which_is(session):
+    request = session["ask"]([{"content": "a"}])
+    request.full_url = request.full_url.replace("chat/", "")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 404
+    sentence = json.load(refused.value)["error"]["message"]
+    assert "/v1/chat/completions" in sentence
+
+
+def test_a_hosted_model_is_asked_by_its_own_name(session):
+    hosted = session["ask"]([], "https://provider.example/v1", "theirs")
+    assert json.loads(hosted.data)["model"] == "theirs"
+    assert hosted.full_url == "https://provider.example/v1/chat/completions"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +186,9 @@ def test_the_server_answers_at_once_and_piece_by_piece_alike(session):
         (b'{"messages": [{"content": ""}]}', "1 to 128 characters"),
         (b'{"messages": [{"content": "a"}], "max_tokens": 0}', "1 to 1000"),
         (b'{"messages": [{"content": "a"}], "max_tokens": "x"}', "Send JSON"),
+        (b'{"messages": [{"content": "a"}], "max_tokens": 2.5}', "Send JSON"),
+        (b'{"messages": [{"content": "a"}], "max_tokens": 1001}', "to 1000"),
+        (b"[" * 100_000, "Send JSON"),
         ('{"messages": [{"content": "ß"}]}'.encode(), "has no ['ß']"),
         (b"\xff", "Send JSON"),
     ],
