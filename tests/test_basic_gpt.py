@@ -22,6 +22,8 @@ from sessions import NOTEBOOKS, find_session, read_ipynb
 
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
+# Session 4 asks for it: before any other test of this process computes something.
+jax.config.update("jax_num_cpu_devices", 4)
 # Prints how many devices there are, and what five steps end at on one of them and
 # on all; None for one where there are more processes, which share no device.
 ON_DEVICES = """
@@ -52,7 +54,6 @@ STEPS = 400
 def session(tmp_path_factory):
     """Return the names that the session's cells define."""
     names, here = {"__name__": "session"}, os.getcwd()
-    jax.config.update("jax_num_cpu_devices", 4)
     os.chdir(NOTEBOOKS)
     try:
         exec(CODE, names)
