@@ -120,13 +120,11 @@ def test_the_deck_runs_live(browser, server, pytestconfig):
     wrong = page.locator(".output_error, .output_stderr").all_inner_texts()
     assert not wrong, "\n".join(wrong)
     assert page.evaluate(outputs) == stored
-    check_deck(page, session)
 
     # One cell as a presenter runs it, on the first slide whose code prints.
     printing = page.locator(
         f"{SECTION} .code_cell:not(.reveal-skip):has(.output_stream)"
     )
-    page.evaluate("Reveal.slide(0, 0)")
     next(number for number in walk(page) if printing.count())
     while not printing.first.is_visible():
         page.keyboard.press("Space")  # it stands in a fragment
