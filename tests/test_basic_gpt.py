@@ -23,7 +23,7 @@ from sessions import NOTEBOOKS, find_session, read_ipynb
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
 # Session 4 asks for it: before any other test of this process computes something.
-jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_num_cpu_devices", 2)
 # Prints how many devices there are, and what five steps end at on one of them and
 # on all; None for one where there are more processes, which share no device.
 ON_DEVICES = """
@@ -296,7 +296,7 @@ def ends_of(process, devices):
 
     Raises AssertionError with the process' own words where it fails.
     """
-    code = CODE.replace('devices", 4', f'devices", {devices}')
+    code = CODE.replace('devices", 2', f'devices", {devices}')
     said, errors = process.communicate(code, timeout=300)
     assert said, errors
     return json.loads(said.splitlines()[-1])

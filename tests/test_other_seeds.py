@@ -26,7 +26,7 @@ SESSIONS = [
 # For each session; a longer one is tried only where `--seeds` asks for it.
 SECONDS = 180
 # Session 4 asks for it, and what a process has computed once can't be asked anew.
-jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_num_cpu_devices", 2)
 
 
 class OtherSeeds(ast.NodeTransformer):
