@@ -121,12 +121,11 @@ def test_the_deck_runs_live(browser, server, pytestconfig):
     assert not wrong, "\n".join(wrong)
     assert page.evaluate(outputs) == stored
 
-    # One cell as a presenter runs it, on the first slide whose code prints.
-    printing = page.locator(
-        f"{SECTION} .code_cell:not(.reveal-skip):has(.output_stream)"
-    )
-    next(number for number in walk(page) if printing.count())
-    while not printing.first.is_visible():
+    # One cell as a presenter runs it, on the first slide with but one, that prints.
+    cells = page.locator(f"{SECTION} .code_cell:not(.reveal-skip)")
+    printing = cells.filter(has=page.locator(".output_stream"))
+    next(it for it in walk(page) if cells.count() == printing.count() == 1)
+    while not printing.is_visible():
         page.keyboard.press("Space")  # it stands in a fragment
         page.wait_for_timeout(100)
     selected = page.locator(f"{SECTION} .code_cell.selected")
