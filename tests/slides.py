@@ -40,7 +40,12 @@ def kind_of(cell):
 
 
 def settle(page):
-    """Wait until the fonts are there, and the layout has followed."""
+    """Wait until our style and its fonts are there, and the layout has followed."""
+    # RISE asks for the style last, and does not wait for it.
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('.reveal'))"
+        ".getPropertyValue('--u')"
+    )
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(500)
 
