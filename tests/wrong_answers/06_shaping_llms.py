@@ -62,6 +62,13 @@ def answer_3(answer):
 # %% 3: a function, please
 answer_3 = courtesy("CELIA.\nMy lord, he comes.\n\n")
 
+
+# %% 3: your function stops at one of the answers
+def answer_3(answer):
+    _, line = answer.split(".\n")  # there are answers without a name
+    return min(courtesy(line), 1)
+
+
 # %% 4: twice as many
 answer_4 = 2 * len(held_out)
 
