@@ -132,7 +132,7 @@ def pytest_addoption(parser):
         "--seeds",
         type=int,
         help="with how many other seeds each session must hold "
-        "(else as many as two minutes allow: none to ten)",
+        "(else as many as 100 seconds allow: none to ten)",
     )
     parser.addoption(
         "--live",
