@@ -1,8 +1,13 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks run sync lint test bench
-SESSION ?= 2
 PYTHON := .venv/bin/python
+# These can be set on the command line, as in `make test SESSION=2`. They are
+# emptied here, because a variable of the shell may have the same name.
+SESSION =
+PORT =
+KEEP =
+ALL =
 # An active environment is not ours to use, and where Python may not keep its
 # compiled files, each import of the libraries takes four times as long.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
@@ -14,27 +19,27 @@ env:
 	@sh tests/tools/env.sh
 
 slides: env  ## open a session as a live deck (SESSION=2 PORT=8888)
-	@$(PYTHON) tests/tools/serve.py slides --session "$(SESSION)" --port "$(PORT)"
+	@$(PYTHON) tests/tools/serve.py slides --session "$(or $(SESSION),2)" --port "$(PORT)"
 
 lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
-	@$(PYTHON) tests/tools/serve.py lab --session "$(SESSION)" --port "$(PORT)"
+	@$(PYTHON) tests/tools/serve.py lab --session "$(or $(SESSION),2)" --port "$(PORT)"
 
-decks: env  ## build static decks and PDFs to hand out, in build/
-	@$(PYTHON) tests/tools/decks.py
+decks: env  ## build static decks and PDFs to hand out, in build/ (SESSION=2)
+	@$(PYTHON) tests/tools/decks.py --session "$(SESSION)"
 
-run: env  ## execute every notebook, fresh, and store what comes out
-	@$(PYTHON) tests/tools/run.py
+run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
+	@$(PYTHON) tests/tools/run.py --session "$(SESSION)" --all "$(ALL)"
 
 sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
 	@$(PYTHON) tests/tools/sync.py --keep "$(KEEP)"
 
-lint: env  ## check the code's style and everybody's spelling
+lint: env  ## check the code's style and the spelling
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/codespell
 
-test: lint  ## run every test, each notebook executed once
-	@$(PYTHON) -m pytest
+test: lint  ## run every test, each notebook executed once (SESSION=2)
+	@$(PYTHON) -m pytest --session "$(SESSION)"
 
 bench: env  ## measure Sessions 2 and 4 against their yardsticks
 	@$(PYTHON) tests/bench/bench.py

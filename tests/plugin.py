@@ -100,17 +100,20 @@ class Proof(IPyNbCell):
 
 
 def then_prove_exercises(self):
-    """Collect the cells of a notebook, then the mistakes that its checks refuse.
+    """Collect the cells of a notebook, then the proofs of its exercises.
 
     These run in the same kernel, so that each notebook is executed only once.
     """
     # Only now: where pytest looks for this module is set after plugins load.
-    from exercises import WRONG_ANSWERS, refused
+    from exercises import WRONG_ANSWERS, refused, solved
 
     yield from collect(self)
     pair = self.path.with_suffix("")
     folder = self.config.rootpath / WRONG_ANSWERS
-    for name, code in refused(self.nb, pair, folder):
+    for name, code in (
+        *solved(self.nb, pair),
+        *refused(self.nb, pair, folder),
+    ):
         cell = nbformat.v4.new_code_cell(code, execution_count=1)
         yield Proof.from_parent(
             self,
@@ -138,22 +141,4 @@ def pytest_addoption(parser):
         "--live",
         default="2",
         help="which session's deck is run live, in a browser (else 2)",
-    )
-
-
-def pytest_collection_modifyitems(items):
-    """Start with the files that take longest, so that both workers end together."""
-    first = [
-        "test_live_decks.py",
-        "06_shaping_llms.ipynb",
-        "test_static_decks.py",
-        "04_basic_gpt.ipynb",
-        "05_llm_ecosystem.ipynb",
-        "test_other_seeds.py",
-        "test_tools.py",
-    ]
-    items.sort(
-        key=lambda it: (
-            first.index(it.path.name) if it.path.name in first else len(first)
-        )
     )

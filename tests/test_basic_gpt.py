@@ -20,6 +20,7 @@ import pytest
 from exercises import tagged
 from sessions import NOTEBOOKS, find_session, read_ipynb
 
+pytestmark = pytest.mark.session("4")
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
 # Session 4 asks for it: before any other test of this process computes something.

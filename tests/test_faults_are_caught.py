@@ -1,6 +1,7 @@
-"""The tests can fail: faults planted in a copy of Session 2 are each caught.
+"""The tests can fail: faults planted in copies are each caught.
 
-The copy is cut off after the data, so that a run takes seconds.
+What needs a kernel is tried on a session of a few cells, and what only reads
+files on a copy of Session 2.
 """
 
 import re
@@ -8,11 +9,18 @@ import shutil
 
 import nbformat
 import pytest
-from sessions import as_md, find_session, read_ipynb, write_safely
+from sessions import find_session, read_ipynb, write_safely
+from slides import kind_of
+
+from tests.example import ROOT, code, project_in, write
 
 SESSION = find_session("2").absolute()
-ROOT = SESSION.parent.parent
-LAST = "noise ="  # the copy ends with the cell that starts so
+
+
+@pytest.fixture
+def example(pytester):
+    """Return the path of the example in a project that has no other session."""
+    return project_in(pytester.path)
 
 
 @pytest.fixture
@@ -22,22 +30,6 @@ def project(pytester):
         shutil.copytree(ROOT / name, pytester.path / name)
     shutil.copy(ROOT / "pyproject.toml", pytester.path)
     return pytester.path / "notebooks" / SESSION.name
-
-
-@pytest.fixture
-def short_project(project):
-    """Return the same, with Session 2 cut off where its data is complete."""
-    nb = read_ipynb(project)
-    end = next(i for i, c in enumerate(nb.cells) if c.source.startswith(LAST))
-    nb.cells = nb.cells[: end + 1]
-    write(project, nb)
-    return project
-
-
-def write(pair, nb):
-    """Write both halves of a pair."""
-    write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb))
-    write_safely(pair.with_suffix(".md"), as_md(nb, pair))
 
 
 def cell(nb, text):
@@ -60,149 +52,138 @@ def failures(pytester, *arguments):
     ), output
 
 
-def test_every_fault_in_a_run_is_caught_and_nothing_else(
-    short_project, pytester
-):
-    nb = read_ipynb(short_project)
+def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
+    nb = read_ipynb(example)
+    _, changed = cell(nb, "pi = 3.1")
+    changed.source = "pi = -3.1"
+    sign, _ = cell(nb, "first = area(2)")
+    promise, _ = cell(nb, "assert first > 0")
 
-    sign, flipped = cell(nb, "y_first =")
-    flipped.source = flipped.source.replace("+ bias", "- bias")
+    integer, three = cell(nb, "len([1, 2, 3])")
+    three.outputs[0].text = "4\n"
 
-    number, changed = cell(nb, "x[:3]")
-    text = changed.outputs[0].data["text/plain"]
-    changed.outputs[0].data["text/plain"] = re.sub(
-        r"5\.", "5.1", text, count=1
-    )
-
-    integer, shape = cell(nb, "y_row.shape")
-    shape.outputs[0].data["text/plain"] = "(1, 201)"
-
-    stripped, bare = cell(nb, "y_column.shape")
-    bare.outputs, bare.execution_count = [], None
-
-    emptied, hollow = cell(nb, "coefficients.shape")
+    emptied, hollow = cell(nb, 'print("round")')
     hollow.outputs = []
 
-    name, misspelt = cell(nb, "noise =")
-    misspelt.source = misspelt.source.replace("scale=0.5", "scale=sigma_of_y")
+    # A cell, and whether it is a fault.
+    more = [
+        (code("print(12.4)", 1, "12.5\n"), True),
+        # Another processor may round so.
+        (code("print(12.4)", 1, "12.401\n"), False),
+        # NumPy fills up with spaces where a last 0 falls away.
+        (code('print("[4.22  4.066]")', 1, "[4.219 4.066]\n"), False),
+        # Where a cell is tagged so, floats may differ more.
+        (code('print("62.5 %")', 1, "62.4 %\n", tags=["within-1.0"]), False),
+        (code('print("62.5 %")', 1, "63.6 %\n", tags=["within-1.0"]), True),
+        (code("print(not_defined)", 1, "1\n"), True),
+        (nbformat.v4.new_code_cell("print(1)"), True),
+    ]
+    first = sum(c.cell_type == "code" for c in nb.cells)
+    nb.cells += [it for it, _ in more]
+    planted = {first + i for i, (_, fault) in enumerate(more) if fault}
 
-    promise, _ = cell(nb, "np.isclose(y_column[0, 0], y_first)")
-
-    # No fault: another processor may round so.
-    _, rounded = cell(nb, 'print(f"at (0, 1)')
-    rounded.outputs[0].text = rounded.outputs[0].text.replace("5.2", "5.2004")
-
-    # No fault: NumPy fills up with spaces where a last 0 falls away.
-    padded = nbformat.v4.new_code_cell(
-        'print("[4.22  4.066]")',
-        execution_count=1,
-        outputs=[nbformat.v4.new_output("stream", text="[4.219 4.066]\n")],
-    )
-    nb.cells.append(padded)
-
-    # No fault, and a fault: where a cell is tagged so, floats may differ more.
-    for stored in ("62.4 %\n", "63.6 %\n"):
-        trained = nbformat.v4.new_code_cell(
-            'print("62.5 %")',
-            execution_count=1,
-            metadata={"tags": ["within-1.0"]},
-            outputs=[nbformat.v4.new_output("stream", text=stored)],
-        )
-        nb.cells.append(trained)
-    far = sum(c.cell_type == "code" for c in nb.cells) - 1
-
-    write(short_project, nb)
-    failed, output = failures(pytester, f"{short_project}.ipynb")
-    planted = {sign, number, integer, stripped, emptied, name, promise, far}
+    write(example, nb)
+    failed, output = failures(pytester, f"{example}.ipynb", "-k", "Cell")
+    planted |= {sign, promise, integer, emptied}
     assert failed == {f"Cell {n}" for n in planted}, output
     assert "NameError" in output
     assert "This cell has no stored execution: do `make run`." in output
 
 
-def test_every_fault_in_an_exercise_is_caught(short_project, pytester):
-    whole = read_ipynb(SESSION)
-    _, formula = cell(whole, "x_and_ones =")
-    formula.source = "\n".join(formula.source.splitlines()[:2])
-    formula.outputs = []
-    _, helper = cell(whole, "def as_numbers")
-    exercise = [
-        c for c in whole.cells if "-1" in str(c.metadata.get("tags", ""))
-    ]
-    check = exercise[-1]
-    nb = read_ipynb(short_project)
-    nb.cells += [formula, helper, *exercise]
-    solutions = short_project.parent / "solutions" / short_project.name
-    solved = read_ipynb(solutions)
-    sources = [it.source for it in solved.cells]
-    solved.cells = solved.cells[: sources.index('exec(tagged["check-1"])') + 1]
-    paths = [f"{it}.ipynb" for it in (short_project, solutions)]
+def test_every_fault_in_an_exercise_is_caught(example, pytester):
+    solutions = example.parent / "solutions" / example.name
+    paths = [f"{it}.ipynb" for it in (example, solutions)]
     # As it is, all is well.
-    write(short_project, nb)
-    failed, output = failures(pytester, paths[0])
+    failed, output = failures(pytester, *paths)
     assert not failed, output
 
-    _, lacking = cell(solved, "add_constant(x)).fit()")
-    lacking.source = lacking.source.replace("sm.add_constant(x)", "x")
+    solved = read_ipynb(solutions)
+    last, _ = cell(solved, "exec(tagged")
+    _, answer = cell(solved, "answer_1 = ")
+    answer.source = "answer_1 = 9"
     write(solutions, solved)
+    nb = read_ipynb(example)
+    _, check = cell(nb, "verdict")
     for sound, faulty in (
-        ('"other digits', '"correct: other digits'),  # lets a mistake pass
-        ("got_1.size != 3", "not got_1[2]"),  # breaks
+        ("that is the square", "correct: the square"),  # lets a mistake pass
+        ("answer_1 == 9", "answer_1 > 8"),  # breaks at a word
     ):
         assert sound in check.source
         check.source = check.source.replace(sound, faulty)
-    write(short_project, nb)
+    write(example, nb)
     failed, output = failures(pytester, *paths)
-    last = sum(it.cell_type == "code" for it in solved.cells) - 1
-    planted = {"Exercise 1, mistake", "Exercise 1, nonsense", f"Cell {last}"}
-    assert failed == planted, output
-    assert "Exercise 1: two numbers: the intercept is missing" in output
+    planted = {f"Exercise 1, {it}" for it in ("mistake", "nonsense")}
+    assert failed == {*planted, f"Cell {last}"}, output
 
 
-def test_a_hanging_cell_is_ended_with_a_clear_message(short_project, pytester):
-    nb = read_ipynb(short_project)
-    number, hanging = cell(nb, "import arviz")
+def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
+    example, pytester
+):
+    nb = read_ipynb(example)
+    # Solutions do not run this cell, so only the session's kernel is changed.
+    _, other = cell(nb, "assert first > 0")
+    other.source += "\npi = 4"
+    write(example, nb)
+    solutions = example.parent / "solutions" / example.name
+    paths = [f"{it}.ipynb" for it in (example, solutions)]
+    failed, output = failures(pytester, *paths)
+    assert failed == {"Exercise 1, solution"}, output
+    assert "Exercise 1, solution: the check has said something else" in output
+
+
+def test_a_hanging_cell_is_ended_with_a_clear_message(example, pytester):
+    nb = read_ipynb(example)
+    number, hanging = cell(nb, "pi = 3.1")
     hanging.source = "import time\ntime.sleep(600)"
-    write(short_project, nb)
+    write(example, nb)
     failed, output = failures(
-        pytester, f"{short_project}.ipynb", "--nbval-cell-timeout=3"
+        pytester, f"{example}.ipynb", "--nbval-cell-timeout=3"
     )
     assert f"Cell {number}" in failed, output
     assert "Timeout of 3 seconds exceeded executing cell" in output
 
 
-def test_an_edited_markdown_half_is_caught(project, pytester):
-    md = project.with_suffix(".md")
+def test_an_edited_markdown_half_is_caught(example, pytester):
+    md = example.with_suffix(".md")
     text = md.read_text(encoding="utf-8")
-    md.write_text(text.replace("bias = 3.1", "bias = 3.2"), encoding="utf-8")
-    failed, output = failures(pytester, "tests/test_notebooks.py")
-    assert "test_both_halves_of_a_pair_say_the_same" in failed, output
+    md.write_text(text.replace("pi = 3.1", "pi = 3.2"), encoding="utf-8")
+    failed, output = failures(
+        pytester, "tests/test_notebooks.py", "-k", "halves"
+    )
+    assert failed == {"test_both_halves_of_a_pair_say_the_same"}, output
     assert "do `make sync`" in output
 
 
 def test_every_fault_in_the_files_is_caught(project, pytester):
     nb = read_ipynb(project)
-    _, out_of_order = cell(nb, "y_row =")
+    shown = [
+        it
+        for it in nb.cells
+        if it.cell_type == "code"
+        and kind_of(it) != "skip"
+        and not it.metadata.get("tags")
+    ]
+    out_of_order, timed, uncompared, long = shown[:4]
     out_of_order.execution_count = 99
-    _, timed = cell(nb, "y_column =")
     timed.metadata["execution"] = {
         "iopub.execute_input": "2026-01-01T00:00:00Z"
     }
-    _, untagged = cell(nb, "y_first =")
-    untagged.metadata["tags"] = ["nbval-ignore-output"]
-    _, plot = cell(nb, "plot_surface")
+    uncompared.metadata["tags"] = ["nbval-ignore-output"]
+    plot = next(it for it in nb.cells if "alt" in it.metadata)
     del plot.metadata["alt"]
-    _, long = cell(nb, "noise =")
     long.source += "\nx" * 12
     nb.cells[0].source += "\n\n" + "too long " * 40
     nb.cells[0].metadata.slideshow.slide_type = "side"
-    nb.cells = [it for it in nb.cells if "*Presenter:*" not in it.source]
+    nb.cells = [it for it in nb.cells if kind_of(it) != "notes"]
     folded = next(it for it in nb.cells if "<details>" in it.source)
     nb.cells.remove(folded)
     _, gap = cell(nb, "answer_2 = None")
     gap.source = "answer_2 = 0"
     solutions = project.parent / "solutions" / project.name
     solved = read_ipynb(solutions)
-    _, untagged = cell(solved, "answer_2 = plane")
+    untagged = next(
+        it for it in solved.cells if it.metadata.get("tags") == ["answer-2"]
+    )
     del untagged.metadata["tags"]
     write(solutions, solved)
     for last in nb.cells:

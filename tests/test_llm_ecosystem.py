@@ -13,6 +13,7 @@ import pytest
 from exercises import tagged
 from sessions import NOTEBOOKS, find_session, read_ipynb
 
+pytestmark = pytest.mark.session("5")
 CODE = tagged(read_ipynb(find_session("5")), "for-solutions")
 TABLE = NOTEBOOKS / "data" / "models.csv"
 NUMBERS = [

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import jupytext
-from sessions import Problem
+from sessions import Problem, read_ipynb
 
 WRONG_ANSWERS = Path("tests/wrong_answers")
 NONSENSE = (
@@ -34,7 +34,7 @@ with redirect_stdout(out):
     exec({check!r}, names)
 said = out.getvalue().splitlines()[-1]
 assert said.startswith("Exercise {number}: ")
-assert "correct" not in said, said
+assert ("correct" in said) is {right}, said
 assert {words!r} in said, said
 """
 
@@ -58,6 +58,22 @@ def exercises_of(nb):
 def solutions_of(pair):
     """Return the path, without suffix, of a session's solutions."""
     return pair.parent / "solutions" / pair.name
+
+
+def session_of(pair):
+    """Return the path, without suffix, of the session that solutions are for.
+
+    None where `pair` is a session itself.
+    """
+    if pair.parent.name != "solutions":
+        return None
+    return pair.parent.parent / pair.name
+
+
+def for_solutions(cell):
+    """Return whether solutions show or run this cell of their session."""
+    tags = " ".join(cell.metadata.get("tags", []))
+    return bool(re.search(r"for-solutions|(task|check)-\d", tags))
 
 
 def wrong_answers_to(pair, folder=WRONG_ANSWERS):
@@ -85,14 +101,32 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
 
 
 def proof(nb, number, answer, words):
-    """Return code that, after a session's, proves that a check refuses an answer.
+    """Return code that, after a session's, proves what a check says.
 
     Takes: the session's notebook; the number of the exercise; the code of an
-    answer; words that the check must say. The code raises AssertionError with
-    what the check has said instead.
+    answer; words that the check must say, "correct" where the answer is right.
+    The code raises AssertionError with what the check has said instead.
     """
-    check = tagged(nb, f"check-{number}")
-    return PROOF.format(number=number, answer=answer, check=check, words=words)
+    return PROOF.format(
+        number=number,
+        answer=answer,
+        check=tagged(nb, f"check-{number}"),
+        right=words == "correct",
+        words=words,
+    )
+
+
+def solved(nb, pair):
+    """Yield (name, code) for each exercise: its solution is told correct.
+
+    Takes: a session's notebook, and its path without suffix.
+    """
+    numbers = exercises_of(nb)
+    solutions = read_ipynb(solutions_of(pair)) if numbers else None
+    for number in numbers:
+        answer = tagged(solutions, f"answer-{number}")
+        name = f"Exercise {number}, solution"
+        yield name, proof(nb, number, answer, "correct")
 
 
 def refused(nb, pair, folder=WRONG_ANSWERS):

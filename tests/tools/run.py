@@ -1,16 +1,31 @@
-"""`make run`: execute every notebook, fresh, from top to bottom, in place."""
+"""`make run`: execute notebooks, fresh, from top to bottom, in place.
 
+A notebook is executed only where its code, or what the code stands on, has
+changed since its outputs were stored: their metadata hold a fingerprint of both.
+"""
+
+import argparse
+import hashlib
 import math
 import time
+import tomllib
+from pathlib import Path
 
 import nbformat
+from exercises import for_solutions, session_of
 from nbclient import NotebookClient
 from nbclient.exceptions import (
     CellExecutionError,
     CellTimeoutError,
     DeadKernelError,
 )
-from sessions import Problem, all_pairs, main, read_ipynb
+from sessions import (
+    NOTEBOOKS,
+    Problem,
+    main,
+    pairs_of,
+    read_ipynb,
+)
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
@@ -43,22 +58,104 @@ def execute(nb, folder, on_cell=lambda cell: None):
     return nb
 
 
+def fingerprint(*parts):
+    """Return a short text that differs where any of these texts or bytes does."""
+    found = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        found.update(hashlib.sha256(data).digest())
+    return found.hexdigest()[:16]
+
+
+def code_of(pair):
+    """Return a fingerprint of a notebook's code and of all that the code reads.
+
+    That is its code cells, the files in notebooks/ whose names stand in them
+    and, for solutions, the cells of the session that they show or run.
+    """
+    cells = [c for c in read_ipynb(pair).cells if c.cell_type == "code"]
+    if session := session_of(pair):
+        cells += [c for c in read_ipynb(session).cells if for_solutions(c)]
+    code = [cell.source for cell in cells]
+    files = [it for it in sorted(NOTEBOOKS.rglob("*.*")) if it.is_file()]
+    read = [
+        it.read_bytes()
+        for it in files
+        if it.suffix not in (".ipynb", ".md")
+        and any(it.name in source for source in code)
+    ]
+    return fingerprint(*code, *read)
+
+
+def environment(lock=Path("uv.lock")):
+    """Return a fingerprint of the versions of all packages that notebooks run with.
+
+    Takes: the lock file. Packages that only the tests need are left out.
+    """
+    packages = {}
+    for it in tomllib.loads(lock.read_text("utf-8"))["package"]:
+        packages.setdefault(it["name"], []).append(it)
+    found, asked = set(), ["intuitive-ai"]
+    while asked:
+        for package in packages[asked.pop()]:
+            name = f"{package['name']} {package['version']}"
+            if name not in found:
+                found.add(name)
+                needs = package.get("dependencies", [])
+                asked += [it["name"] for it in needs]
+    return fingerprint(*sorted(found))
+
+
+def is_up_to_date(pair):
+    """Return whether the stored outputs are those of the code as it is now."""
+    nb = read_ipynb(pair)
+    cells = [c for c in nb.cells if c.cell_type == "code" and c.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    return counts == list(range(1, len(cells) + 1)) and nb.metadata.get(
+        "executed"
+    ) == executed_now(pair)
+
+
+def executed_now(pair):
+    """Return what is noted beside outputs that are stored now."""
+    return {"code": code_of(pair), "environment": environment()}
+
+
+def run(pair):
+    """Execute one pair's notebook, and store its outputs.
+
+    Raises Problem, and leaves the notebook as it was, where a cell fails.
+    """
+    nb = read_ipynb(pair)
+    cells = sum(cell.cell_type == "code" for cell in nb.cells)
+    with tqdm(total=cells, desc=pair.name, unit="cell") as bar:
+        began = time.perf_counter()
+        nb = execute(nb, pair.parent, lambda _: bar.update())
+        seconds = time.perf_counter() - began
+    # In tens, or every run would change the file.
+    nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
+    nb.metadata["executed"] = executed_now(pair)
+    write_ipynb(pair, nb)
+    sync(pair)
+
+
 def tool():
-    """Execute all notebooks; one that fails is left as it was."""
+    """Execute notebooks whose code or environment changed; say what was skipped."""
+    parser = argparse.ArgumentParser(description=tool.__doc__)
+    parser.add_argument("--session", default="")
+    parser.add_argument("--all", default="", help="execute them all")
+    asked = parser.parse_args()
     problems = []
-    for pair in all_pairs():
+    for pair in pairs_of(asked.session):
         try:
             sync(pair)
-            nb = read_ipynb(pair)
-            cells = sum(cell.cell_type == "code" for cell in nb.cells)
-            with tqdm(total=cells, desc=pair.name, unit="cell") as bar:
-                began = time.perf_counter()
-                nb = execute(nb, pair.parent, lambda _: bar.update())
-                seconds = time.perf_counter() - began
-            # In tens, or every run would change the file.
-            nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
-            write_ipynb(pair, nb)
-            sync(pair)
+            if is_up_to_date(pair) and not asked.all:
+                print(
+                    f"{pair}: skipped, since neither its code nor its packages "
+                    "have changed; `make run ALL=1` runs it all the same."
+                )
+            else:
+                run(pair)
         except Problem as problem:
             problems.append(f"{problem}\n{pair}.ipynb was left as it was.")
     if problems:

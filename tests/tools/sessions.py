@@ -53,6 +53,18 @@ def all_pairs():
     )
 
 
+def pairs_of(number):
+    """Return the pairs of a session and its solutions; all pairs for "".
+
+    Takes: `number` as the user typed it. Raises Problem where there is no
+    such session.
+    """
+    if not number:
+        return all_pairs()
+    name = find_session(number).name
+    return [pair for pair in all_pairs() if pair.name == name]
+
+
 def find_session(number):
     """Return the path, without suffix, of the session with this number.
 

@@ -1,0 +1,154 @@
+"""Which tests run together, in which order, and how long each part took.
+
+The tests run in several processes, one for each core. What is costly to set
+up (a kernel, a browser, a deck) is shared by the tests of one unit, which
+therefore run one after another in the same process. Long units start first,
+so that all processes end at about the same time.
+"""
+
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# About how many seconds one unit of such a file takes; only the order matters.
+# A notebook says itself how long it runs.
+SECONDS = {
+    "test_other_seeds.py": 60,
+    "test_basic_gpt.py": 50,
+    "test_faults_are_caught.py": 40,
+    "test_tools.py": 40,
+    "test_live_decks.py": 25,
+    "test_static_decks.py": 15,
+}
+ASKED = pytest.StashKey[str]()
+
+
+def unit_of(nodeid):
+    """Return the name of the unit of work that a test belongs to.
+
+    A unit is a notebook, or a file of tests; where the tests of a file are
+    about one session each, the file has one unit for each session.
+    """
+    path, _, name = nodeid.partition("::")
+    session = re.search(r"\[.*?(\d\d_\w+)", name)
+    return f"{path} {session[1]}" if session else path
+
+
+def part_of(nodeid):
+    """Return the part of the table at the end in which a test is counted."""
+    path = Path(nodeid.partition("::")[0])
+    if path.suffix == ".ipynb":
+        return "solutions" if path.parent.name == "solutions" else "sessions"
+    return path.stem.removeprefix("test_").replace("_", " ")
+
+
+def seconds_of(path):
+    """Return about how many seconds a unit of this file takes."""
+    if path.suffix == ".ipynb":
+        said = re.search(r'"running_seconds": (\d+)', path.read_text("utf-8"))
+        return int(said[1]) if said else 0
+    return SECONDS.get(path.name, 0)
+
+
+class ByUnit(LoadScopeScheduling):
+    """Hand out whole units, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid):
+        return unit_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let xdist hand out our units."""
+    return ByUnit(config, log)
+
+
+def pytest_addoption(parser):
+    """Add the option that `make test SESSION=2` uses."""
+    parser.addoption(
+        "--session",
+        default="",
+        help="run only what belongs to the session with this number",
+    )
+
+
+def pytest_configure(config):
+    """Find the session that was asked for, and begin to count."""
+    # Only now: where pytest looks for these modules is set after plugins load.
+    from sessions import Problem, find_session
+
+    config.addinivalue_line(
+        "markers", "session(number): the tests of a file are about one session"
+    )
+    asked = config.getoption("--session")
+    try:
+        config.stash[ASKED] = find_session(asked).name if asked else ""
+    except Problem as problem:
+        raise pytest.UsageError(str(problem)) from None
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Table(config), "table")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not even read the notebooks of other sessions."""
+    if collection_path.suffix == ".ipynb":
+        return not collection_path.stem.startswith(config.stash[ASKED]) or None
+    return None
+
+
+def belongs(item, session):
+    """Return whether a test is about a session, given by its notebook's name."""
+    marker = item.get_closest_marker("session")
+    if marker:
+        return session.startswith(f"{int(marker.args[0]):02}_")
+    return session in item.nodeid
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep what was asked for; units that take long come first."""
+    if session := config.stash[ASKED]:
+        others = [it for it in items if not belongs(it, session)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [it for it in items if belongs(it, session)]
+    seconds = {it.path: seconds_of(it.path) for it in items}
+    # The tests of a unit stay together, and in their order.
+    items.sort(key=lambda it: (-seconds[it.path], unit_of(it.nodeid)))
+
+
+class Table:
+    """Counts the seconds of each test, and shows where the time went."""
+
+    def __init__(self, config):
+        self.began = time.monotonic()
+        psutil.cpu_percent()  # the next call tells the load since this one
+        self.parts, self.units, self.tests = Counter(), Counter(), Counter()
+        self.processes = config.getoption("numprocesses", None) or 1
+
+    def pytest_runtest_logreport(self, report):
+        """Add the seconds of setting up, running or clearing up after a test."""
+        self.parts[part_of(report.nodeid)] += report.duration
+        self.units[unit_of(report.nodeid)] += report.duration
+        self.tests[part_of(report.nodeid)] += report.when == "call"
+
+    def pytest_terminal_summary(self, terminalreporter):
+        """Print the seconds of each part, the longest units, and the load."""
+        if not self.tests:
+            return
+        wall, load = time.monotonic() - self.began, psutil.cpu_percent()
+        out = terminalreporter
+        out.section("where the time went")
+        for part, seconds in self.parts.most_common():
+            out.line(f"{seconds:7.1f} s  {self.tests[part]:5} tests  {part}")
+        out.line("The longest units:")
+        for unit, seconds in self.units.most_common(5):
+            out.line(f"{seconds:7.1f} s  {unit}")
+        busy = sum(self.parts.values()) / (self.processes * wall)
+        out.line(
+            f"{wall:.0f} s in all. {self.processes} processes ran tests for "
+            f"{busy:.0%} of it, and the cores were busy for {load:.0f}%."
+        )
