@@ -1,0 +1,108 @@
+"""What a session asks of an evening: its sittings, and the figures of each.
+
+A session is one sitting, or several: each cell tagged `part-2`, `part-3`, ...
+opens another one. `python tests/tools/sittings.py` prints a table of them all.
+"""
+
+import re
+from types import SimpleNamespace
+
+from decks import slides_of
+from sessions import NOTEBOOKS, all_pairs, main, read_ipynb
+
+PICTURE = re.compile(r"!\[|<img|<svg")
+
+
+def kind_of(cell):
+    """Return a cell's slide type."""
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
+
+
+def shown(slide):
+    """Return the cells of a slide that the room sees."""
+    return [cell for cell in slide if kind_of(cell) != "notes"]
+
+
+def has_picture(slide):
+    """Return whether a slide shows a plot, a drawing or an explorable."""
+    cells = shown(slide)
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    for output in (it for cell in cells for it in cell.get("outputs", [])):
+        data = output.get("data", {})
+        if "image/png" in data or "image/svg+xml" in data:
+            return True
+        texts.append(data.get("text/html", ""))
+    return any(PICTURE.search(text) for text in texts)
+
+
+def is_silent(slide):
+    """Return whether a slide shows code, but neither an output nor a picture."""
+    code = [cell for cell in shown(slide) if cell.cell_type == "code"]
+    return (
+        bool(code)
+        and not any(cell.outputs for cell in code)
+        and not has_picture(slide)
+    )
+
+
+def minutes_of(slide):
+    """Return the minutes with which a slide's notes begin, 0 where it has none."""
+    notes = [cell.source for cell in slide if kind_of(cell) == "notes"]
+    found = [re.match(r"\W*(\d+) min\.", note) for note in notes]
+    return sum(int(match[1]) for match in found if match)
+
+
+def minutes_announced(cells):
+    """Return how long a sitting takes in front of a room, as its text says.
+
+    None where no sentence says so.
+    """
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    match = re.search(r"front of a room,[^.]*?(\d+) minutes", prose)
+    return int(match[1]) if match else None
+
+
+def sittings_of(nb):
+    """Return the figures of each sitting of a session.
+
+    Takes: the session's notebook. Returns a list of namespaces with the
+    number of `slides`, of slides with `pictures` and of `silent` ones, the
+    `minutes` of the notes, and the minutes that are `announced`.
+    """
+    parts = [[]]
+    for cell in nb.cells:
+        tags = cell.metadata.get("tags", [])
+        if any(re.fullmatch(r"part-\d+", tag) for tag in tags):
+            parts.append([])
+        parts[-1].append(cell)
+    return [
+        SimpleNamespace(
+            slides=len(slides),
+            minutes=sum(map(minutes_of, slides)),
+            announced=minutes_announced(cells),
+            pictures=sum(map(has_picture, slides)),
+            silent=sum(map(is_silent, slides)),
+        )
+        for cells in parts
+        for slides in [slides_of(SimpleNamespace(cells=cells))]
+    ]
+
+
+def tool():
+    """Print the figures of all sessions."""
+    print(
+        f"{'session':28} {'slides':>7} {'minutes':>8} {'announced':>10} "
+        f"{'with pictures':>14} {'silent':>7}"
+    )
+    for pair in all_pairs():
+        if pair.parent != NOTEBOOKS:
+            continue
+        for part, it in enumerate(sittings_of(read_ipynb(pair)), start=1):
+            print(
+                f"{f'{pair.name}, part {part}':28} {it.slides:7} {it.minutes:8} "
+                f"{it.announced or 'nothing':>10} {it.pictures:14} {it.silent:7}"
+            )
+
+
+if __name__ == "__main__":
+    main(tool)
