@@ -28,10 +28,8 @@ run: env  ## execute every notebook, fresh, and store what comes out
 sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
 	@$(PYTHON) tests/tools/sync.py --keep "$(KEEP)"
 
-lint: env  ## check the code's style and everybody's spelling
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/codespell
+lint: env  ## check the code's style and the spelling
+	@$(PYTHON) tests/tools/lint.py
 
 test: lint  ## run every test, each notebook executed once
 	@$(PYTHON) -m pytest

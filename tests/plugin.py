@@ -141,6 +141,16 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_ignore_collect(collection_path):
+    """Leave out the notebooks that are a reader's own."""
+    from sessions import NOTEBOOKS, all_pairs
+
+    inside = NOTEBOOKS.resolve() in collection_path.parents
+    if inside and collection_path.suffix == ".ipynb":
+        ours = [pair.with_suffix(".ipynb").resolve() for pair in all_pairs()]
+        return collection_path not in ours or None
+
+
 def pytest_collection_modifyitems(items):
     """Start with the files that take longest, so that both workers end together."""
     first = [

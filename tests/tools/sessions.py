@@ -117,8 +117,13 @@ def read_half(path):
     """Return the notebook in one half of a pair, or raise Problem."""
     other = path.with_suffix(OTHER_HALF[path.suffix])
     if not path.exists():
+        if is_whole(other):
+            raise Problem(
+                f"{path} is missing: `make sync` rebuilds it from {other.name}."
+            )
         raise Problem(
-            f"{path} is missing: `make sync` rebuilds it from {other.name}."
+            f"{path} is missing, and {other.name} cannot be read: put back an "
+            "earlier copy of one of them."
         )
     nb, marker = parse(path)
     rebuild = (
@@ -187,21 +192,30 @@ def parse(path):
 
 
 def from_ipynb(text, path):
-    """Return the notebook that the text of an .ipynb holds; raises if there is none."""
+    """Return the notebook that the text of an .ipynb holds, None if it has no cells.
+
+    Raises whatever nbformat raises where it holds no notebook.
+    """
     nb = nbformat.convert(nbformat.reader.reads(text), 4)
     _, nb = nbformat.validator.normalize(nb)
     nbformat.validate(nb)
-    return nb
+    return nb if nb.cells else None
 
 
 def from_md(text, path):
-    """Return the notebook that a text in Markdown describes, None if it is cut off."""
-    nb = jupytext.reads(text, fmt="md", as_version=4, config=config(path))
-    opened, closed = (
-        text.count(f"<!-- #{it}") for it in ("region", "endregion")
-    )
-    whole = nb.cells and "jupytext" in nb.metadata and opened == closed
-    return nb if whole else None
+    """Return the notebook that a text in Markdown describes, None if it is cut off.
+
+    Raises whatever jupytext raises where it describes no notebook.
+    """
+    nb = jupytext.reads(text, fmt="md", config=config(path))
+    if not nb.cells or "jupytext" not in nb.metadata:
+        return None
+    # jupytext reads on to the end where a cell's last line is missing, and
+    # writes that line.
+    (*_, last) = text.rstrip().splitlines()
+    (*_, written) = as_md(nb, path).rstrip().splitlines()
+    cut = last != written or re.match(r"<!-- #region|<!--(?!.*-->)", last)
+    return None if cut else nb
 
 
 def config(path):
