@@ -37,7 +37,7 @@ def short_project(project):
 def write(pair, nb):
     """Write both halves of a pair."""
     write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb))
-    write_safely(pair.with_suffix(".md"), as_md(nb, pair))
+    write_safely(pair.with_suffix(".md"), as_md(nb))
 
 
 def cell(nb, text):

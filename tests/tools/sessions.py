@@ -1,6 +1,7 @@
 """What the tools share: where the notebooks are, and how a pair is read."""
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from jupytext.config import load_jupytext_config
+from jupytext.config import load_jupytext_configuration_file
 
 NOTEBOOKS = Path("notebooks")
 OTHER_HALF = {".md": ".ipynb", ".ipynb": ".md"}
@@ -182,7 +183,7 @@ def parse(path):
     with contextlib.suppress(Exception), warnings.catch_warnings():
         # Some editors leave cells without an id, or two with the same one.
         warnings.simplefilter("ignore")
-        nb = (from_md if path.suffix == ".md" else from_ipynb)(text, path)
+        nb = (from_md if path.suffix == ".md" else from_ipynb)(text)
     if nb and not place:
         marked = [
             i for i, c in enumerate(nb.cells, 1) if MARKER.search(c.source)
@@ -191,36 +192,48 @@ def parse(path):
     return nb, place
 
 
-def from_ipynb(text, path):
+def from_ipynb(text):
     """Return the notebook that the text of an .ipynb holds, None if it has no cells.
 
     Raises whatever nbformat raises where it holds no notebook.
     """
     nb = nbformat.convert(nbformat.reader.reads(text), 4)
+    # In the older forms, in which some editors write, cells have no ids.
+    nb = nbformat.v4.upgrade(nb)
     _, nb = nbformat.validator.normalize(nb)
     nbformat.validate(nb)
     return nb if nb.cells else None
 
 
-def from_md(text, path):
+def from_md(text):
     """Return the notebook that a text in Markdown describes, None if it is cut off.
 
     Raises whatever jupytext raises where it describes no notebook.
     """
-    nb = jupytext.reads(text, fmt="md", config=config(path))
-    if not nb.cells or "jupytext" not in nb.metadata:
+    text = text.rstrip() + "\n"
+    nb = jupytext.reads(text, fmt="md", config=config())
+    if not nb.cells or "kernelspec" not in nb.metadata:
         return None
     # jupytext reads on to the end where a cell's last line is missing, and
     # writes that line.
-    (*_, last) = text.rstrip().splitlines()
-    (*_, written) = as_md(nb, path).rstrip().splitlines()
+    (*_, last) = text.splitlines()
+    (*_, written) = as_md(nb).splitlines()
     cut = last != written or re.match(r"<!-- #region|<!--(?!.*-->)", last)
     return None if cut else nb
 
 
-def config(path):
-    """Return jupytext's settings for a notebook, from our pyproject.toml."""
-    return load_jupytext_config(os.path.abspath(path))
+def config():
+    """Return jupytext's settings, from the pyproject.toml of this folder."""
+    return config_in(Path.cwd())
+
+
+@functools.cache
+def config_in(folder):
+    """Return the same for any folder; it is read once.
+
+    jupytext itself would also take a person's own settings, from any folder above.
+    """
+    return load_jupytext_configuration_file(str(folder / "pyproject.toml"))
 
 
 def kept_metadata():
@@ -228,7 +241,7 @@ def kept_metadata():
 
     Returns two lists: the notebook's, and a cell's.
     """
-    settings = config(NOTEBOOKS)
+    settings = config()
     return [
         [name for name in names.split(",") if not name.startswith("-")]
         for names in (
@@ -247,7 +260,7 @@ def cleaned(nb):
     version is left out, and lines end with a newline only.
     """
     nb = nbformat.from_dict(nb)
-    settings = config(NOTEBOOKS)
+    settings = config()
     of_notebook, of_cell = kept_metadata()
     ours = nb.metadata | {
         "kernelspec": KERNELSPEC,
@@ -279,9 +292,9 @@ def cleaned(nb):
     return nb
 
 
-def as_md(nb, pair):
-    """Return the text that `pair`.md must hold for it to say what `nb` says."""
-    return jupytext.writes(cleaned(nb), fmt="md", config=config(pair))
+def as_md(nb):
+    """Return the text that the .md of a pair must hold to say what `nb` says."""
+    return jupytext.writes(cleaned(nb), fmt="md", config=config())
 
 
 def write_safely(path, text):

@@ -60,7 +60,7 @@ def sync(pair, keep="", reading=False):
         return ""
 
     edited, nb = cleaned(read_md(pair)), read_ipynb(pair)
-    in_md, in_ipynb = content(edited, pair), content(nb, pair)
+    in_md, in_ipynb = content(edited), content(nb)
     agreed = nb.metadata.get("checksum")
     if in_md == in_ipynb:
         if not reading:
@@ -105,12 +105,12 @@ def sync(pair, keep="", reading=False):
     return f"{md} took over the edits of {ipynb.name}.{aside}"
 
 
-def content(nb, pair):
+def content(nb):
     """Return what a notebook says: its cells and its own metadata.
 
     What editors and machines add is left out, and what the .md cannot hold.
     """
-    nb = jupytext.reads(as_md(nb, pair), fmt="md", config=config(pair))
+    nb = jupytext.reads(as_md(nb), fmt="md", config=config())
     nb = cleaned(nb)
     of_notebook, _ = kept_metadata()
     return {
@@ -205,10 +205,8 @@ def write_ipynb(pair, nb, agreed=False):
     that of this content.
     """
     nb = cleaned(nb)
-    if nb.nbformat_minor < nbformat.v4.nbformat_minor:
-        nb = nbformat.v4.upgrade(nb)  # some editors write an older form
     if agreed:
-        nb.metadata["checksum"] = checksum(content(nb, pair))
+        nb.metadata["checksum"] = checksum(content(nb))
     text = nbformat.writes(nb) + "\n"
     write_safely(pair.with_suffix(".ipynb"), text)
     with contextlib.suppress(FileNotFoundError):
@@ -219,7 +217,7 @@ def write_ipynb(pair, nb, agreed=False):
 
 def write_md(pair, nb):
     """Let `pair`.md say what a notebook says; leave it where it does already."""
-    md, text = pair.with_suffix(".md"), as_md(nb, pair)
+    md, text = pair.with_suffix(".md"), as_md(nb)
     if not md.exists() or md.read_text(encoding="utf-8") != text:
         write_safely(md, text)
 
