@@ -1,5 +1,6 @@
 """`make sync` never loses work, and whatever it advises can be done."""
 
+import functools
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lint
 import nbformat
 import pytest
 import run
@@ -47,14 +49,21 @@ def ten_cells():
     return nb
 
 
-def make_pair(pair):
-    """Write a pair whose halves agree, and know it."""
+@functools.cache
+def halves():
+    """Return the texts of a pair whose halves agree, and know it."""
     nb = ten_cells()
+    MD.write_text(as_md(nb), encoding="utf-8")
+    nbformat.write(cleaned(nb), IPYNB)
+    assert sync.sync(PAIR) == ""
+    return MD.read_bytes(), IPYNB.read_bytes()
+
+
+def make_pair(pair):
+    """Write such a pair."""
     pair.parent.mkdir(parents=True, exist_ok=True)
-    text = as_md(nb)
-    pair.with_suffix(".md").write_text(text, encoding="utf-8")
-    nbformat.write(cleaned(nb), pair.with_suffix(".ipynb"))
-    assert sync.sync(pair) == ""
+    for suffix, text in zip((".md", ".ipynb"), halves(), strict=True):
+        pair.with_suffix(suffix).write_bytes(text)
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +72,7 @@ def project(tmp_path, monkeypatch):
     for name in ("pyproject.toml", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
+    PAIR.parent.mkdir()
     make_pair(PAIR)
     return tmp_path
 
@@ -545,6 +555,16 @@ def test_git_does_not_see_what_was_put_aside(project):
     assert status == ["M", str(IPYNB), "M", str(MD)]
 
 
+def test_the_command_ends_with_a_sentence_and_its_status():
+    tool = [sys.executable, ROOT / "tests/tools/sync.py"]
+    conflict()
+    done = subprocess.run(tool, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Problem: {done.stderr.strip()}" == refused()
+    done = subprocess.run([*tool, "--keep=md"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Damaged files.
 
 
@@ -564,30 +584,6 @@ DAMAGE = {
     "not a text": lambda path: path.write_bytes(b"\xff\xfe\x00\xd8"),
     "something else": lambda path: path.write_text('{"a": 1}'),
 }
-
-
-def following(page):
-    """Return what `make lab` or `make slides` would open, or why it does not."""
-    with pytest.MonkeyPatch.context() as patch:
-        opened = []
-        patch.setattr(sys, "argv", ["serve.py", page, "--session", "2"])
-        patch.setattr(serve, "serve", lambda path, *_: opened.append(path))
-        patch.setattr(serve, "NotebookNotary", lambda: SimpleNotary())
-        patch.setattr(serve.signal, "signal", lambda *_: None)
-        said = []
-        patch.setattr("builtins.print", lambda text: said.append(text))
-        try:
-            serve.tool()
-        except Problem as problem:
-            return "", str(problem)
-        return opened[0], "\n".join(said)
-
-
-class SimpleNotary:
-    """Signs nothing: whose notebooks are trusted is no matter of these tests."""
-
-    def sign(self, nb):
-        assert nb.cells
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
@@ -633,7 +629,7 @@ def test_an_md_that_was_cut_off_is_not_taken_for_an_edit():
     for cell in re.finditer(
         rb"^```python.*?\n```$|^<!-- #r.*? -->$", text, re.M | re.S
     ):
-        for cut in range(cell.start() + 10, cell.end()):
+        for cut in range(cell.start() + 10, cell.end(), 3):
             MD.write_bytes(text[:cut])
             with pytest.raises(Problem, match="damaged"):
                 read_md(PAIR)
@@ -751,3 +747,295 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
     cells = [c.source for c in read_ipynb(PAIR).cells]
     assert "a - b" in cells
     assert same_cell or "# Network" in cells
+
+
+# Somebody who reads: nothing stops `make lab`, `make slides` or `make lint`.
+
+
+def opened(monkeypatch, page, session="2"):
+    """Do what `make lab` or `make slides` does, up to its server.
+
+    Returns the page that it would open, "" if none, and what it says.
+    """
+    pages, said = [], []
+    arguments = ["serve.py", page, "--session", session]
+    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(serve, "serve", lambda path, *_: pages.append(path))
+    monkeypatch.setattr(serve.NotebookNotary, "sign", lambda *_: None)
+    monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("builtins.print", said.append)
+    try:
+        serve.tool()
+    except Problem as problem:
+        said.append(str(problem))
+    return "".join(pages), "\n".join(said)
+
+
+PAGES = {"lab": f"lab/tree/{IPYNB}", "slides": f"nbclassic/notebooks/{IPYNB}"}
+on_both_pages = pytest.mark.parametrize("page", PAGES)
+
+
+def answer(nb):
+    """Type an answer and a note, as a reader does."""
+    note = {"cell_type": "markdown", "metadata": {}, "source": ["Teh nets"]}
+    nb["cells"].insert(5, {"id": "note", **note})
+    nb["cells"][3]["source"] = ["answer_1=[ 1,2 ]  # recieve"]
+
+
+@on_both_pages
+def test_opening_a_session_writes_nothing(monkeypatch, page):
+    for by_the_reader in ([], [answer], ALL_EDITORS):
+        change(IPYNB, *by_the_reader)
+        before = files()
+        assert opened(monkeypatch, page) == (PAGES[page], "")
+        assert files() == before
+
+
+@on_both_pages
+def test_opening_a_session_shows_the_edits_of_its_md(monkeypatch, page):
+    edit(MD, "a + b", "a - b")
+    text = MD.read_bytes()
+    _, said = opened(monkeypatch, page)
+    assert said == f"{IPYNB} took over the edits of {MD.name}."
+    assert read_ipynb(PAIR).cells[2].source == "a - b"
+    assert MD.read_bytes() == text
+
+
+@on_both_pages
+@pytest.mark.parametrize(
+    "trouble",
+    [conflict, lambda: half_written(MD), lambda: in_md("a + b", "a - b")],
+    ids=["conflict", "damaged md", "merge in the md"],
+)
+def test_trouble_between_the_halves_does_not_stop_reading(
+    monkeypatch, page, trouble
+):
+    trouble()
+    why = refused().removeprefix("Problem: ")
+    before = files()
+    said = f"{why}\n{IPYNB} is opened as it is."
+    assert opened(monkeypatch, page) == (PAGES[page], said)
+    assert files() == before
+
+
+@on_both_pages
+def test_what_cannot_be_opened_gets_one_sentence(monkeypatch, page):
+    half_written(IPYNB)
+    before = files()
+    path, said = opened(monkeypatch, page)
+    assert (path, said) == ("", refused().removeprefix("Problem: "))
+    assert files() == before
+    assert "choose SESSION from 2." in opened(monkeypatch, page, "9")[1]
+    move_out(IPYNB)
+    assert "rebuilt" in opened(monkeypatch, page)[1]
+    assert agree()
+
+
+@on_both_pages
+def test_a_session_without_its_md_can_be_read(monkeypatch, page):
+    MD.unlink()
+    assert opened(monkeypatch, page) == (PAGES[page], "")
+
+
+def test_a_folder_without_notebooks_gets_one_sentence(monkeypatch, project):
+    (project / "elsewhere").mkdir()
+    monkeypatch.chdir(project / "elsewhere")
+    said = command(sync)
+    assert "run this in the project's folder" in said
+    monkeypatch.chdir(project)
+    assert "agree" in command(sync)
+
+
+# A reader's own copies, which no tool touches.
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COPY, BACK = re.findall(
+    r"`(cp notebooks/\S+ \S+|git checkout notebooks/\S+)`", README
+)
+
+
+def shell(line):
+    """Do what the README says, on the session of these tests."""
+    line = line.replace("02_neural_nets", PAIR.name)
+    program, *words = line.split()
+    if program == "git":
+        paths = [str(path) for path in Path().glob(words[1])]
+        return git(Path.cwd(), words[0], *paths)
+    return subprocess.run([program, *words], check=True)
+
+
+@pytest.fixture
+def upstream(project, tmp_path_factory, monkeypatch):
+    """Stand in a clone of the project; return what it was cloned from."""
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "start")
+    clone = tmp_path_factory.mktemp("reader")
+    git(clone, "clone", "-q", str(project), ".")
+    monkeypatch.chdir(clone)
+    return project
+
+
+def update(upstream, monkeypatch):
+    """Let the series change the very cell that holds the answer."""
+    with monkeypatch.context() as patch:
+        patch.chdir(upstream)
+        edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")
+        edit(MD, "# Nets", "# Networks")
+        sync.sync(PAIR)
+        git(upstream, "commit", "-qam", "a new version")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["copy first", "too late"])
+@pytest.mark.parametrize("synced", [False, True], ids=["", "synced"])
+def test_answers_survive_an_update_as_the_readme_says(
+    monkeypatch, upstream, late, synced
+):
+    mine = PAIR.with_name(f"my_{PAIR.name}").with_suffix(".ipynb")
+    if not late:
+        shell(COPY)
+    change(IPYNB if late else mine, answer)
+    if late:
+        if synced:
+            sync.sync(PAIR)
+        shell(COPY)
+        shell(BACK)
+    answers = mine.read_bytes()
+    update(upstream, monkeypatch)
+    git(Path.cwd(), "pull", "-q", "--ff-only")
+    assert "# Networks" in MD.read_text()
+    assert "both halves agree" in command(sync)
+    assert mine.read_bytes() == answers
+    assert git(Path.cwd(), "status", "--porcelain") == ""
+    path, said = opened(monkeypatch, "lab")
+    assert path == f"lab/tree/{mine}"
+    assert said == f"{mine}, your own copy, is opened."
+    assert opened(monkeypatch, "slides")[0] == PAGES["slides"]
+    half_written(mine)
+    path, said = opened(monkeypatch, "lab")
+    assert path == PAGES["lab"]
+    assert "is damaged" in said
+
+
+COPIES = ("my_02_net", "02_net-Copy1", "02_mine", "Untitled", "02_net (1)")
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_readers_own_notebook_is_none_of_ours(name):
+    copy = PAIR.with_name(name).with_suffix(".ipynb")
+    shutil.copy(IPYNB, copy)
+    change(copy, answer)
+    assert all_pairs() == [PAIR]
+    assert command(sync) == f"{PAIR}: both halves agree."
+    assert not copy.with_suffix(".md").exists()
+
+
+def test_the_tests_leave_a_readers_own_notebooks_out(monkeypatch):
+    from tests.plugin import pytest_ignore_collect
+
+    for name in COPIES:
+        path = PAIR.with_name(name).with_suffix(".ipynb").resolve()
+        shutil.copy(IPYNB, path)
+        assert pytest_ignore_collect(path)
+    assert not pytest_ignore_collect(IPYNB.resolve())
+    assert not pytest_ignore_collect(Path("elsewhere.ipynb").resolve())
+
+
+# `make lint` checks what the project says, and no answer.
+
+
+@pytest.fixture
+def linted(project, monkeypatch, capfd):
+    """Return a function that does `make lint`, and returns what it finds."""
+    make_pair(PAIR.parent / "solutions" / PAIR.name)
+    Path("tests").mkdir()
+    Path("tests/test_a.py").write_text("a = 1\n")
+
+    def run_it():
+        try:
+            lint.tool()
+        except Problem:
+            return capfd.readouterr().out
+        return ""
+
+    return run_it
+
+
+def test_no_answer_stops_lint(linted):
+    assert linted() == ""
+    change(IPYNB, answer)
+    shutil.copy(IPYNB, "notebooks/my_02_net.ipynb")
+    Path("notebooks/my_notes.md").write_text("Teh nets")
+    assert linted() == ""
+    # Nor one that `make sync` has copied, even if it is no Python at all.
+    change(IPYNB, lambda nb: nb["cells"].pop(5))
+    change(IPYNB, lambda nb: nb["cells"][3].update(source="recieve ]= (\n\n1"))
+    sync.sync(PAIR)
+    assert "recieve" in MD.read_text()
+    assert linted() == ""
+
+
+def test_lint_finds_what_the_project_itself_says_wrongly(linted):
+    solutions = Path("notebooks/solutions/02_net.md")
+    before = files()
+    edit(MD, "a, b = 1, 2", "import json")
+    edit(MD, "a + b", "a+nothing")
+    edit(MD, "Two", "Teh")
+    edit(solutions, "answer_1 = None", "answer_1 = None  # recieve")
+    edit(Path("tests/test_a.py"), "a = 1", "import re")
+    line = MD.read_text().splitlines().index("Teh") + 1
+    said = linted()
+    for words in (
+        "`json` imported but unused",
+        "Undefined name `nothing`",
+        "unformatted",
+        f"./{MD}:{line}: Teh ==> The",
+        "recieve ==> receive",
+        "`re` imported but unused",
+    ):
+        assert words in said, said
+    for path, (text, _) in before.items():
+        path.write_bytes(text)
+    assert linted() == ""
+
+
+# git in tests.
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
+def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
+    """A hook starts us with the names of the real repository and its index."""
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    hook = project / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch hooked\n")
+    hook.chmod(0o755)
+
+    def state():
+        return {
+            path: path.read_bytes()
+            for path in project.rglob("*")
+            if path.is_file()
+        }
+
+    before = state()
+    if named:
+        monkeypatch.setenv("GIT_DIR", str(project / ".git"))
+        monkeypatch.setenv("GIT_INDEX_FILE", str(project / ".git" / "index"))
+        monkeypatch.setenv("GIT_WORK_TREE", str(project))
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.bare")
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+    inside = project / "inside"
+    inside.mkdir()
+    with pytest.raises(subprocess.CalledProcessError):
+        git(inside, "status")
+    git(inside, "init", "-q")
+    (inside / "file").write_text("")
+    git(inside, "add", ".")
+    git(inside, "commit", "-qm", "start")
+    assert git(inside, "log", "--format=%s %an").strip() == "start test"
+    assert not (inside / "hooked").exists()
+    shutil.rmtree(inside)
+    assert state() == before

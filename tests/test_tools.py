@@ -142,6 +142,8 @@ def test_a_port_in_use_gets_one_sentence(project):
         status, said = tool("serve", "slides", "--port", wrong)
         assert status != 0
         assert one_sentence(said), said
+    for advised in re.findall(r"\d+", said.split("choose one from")[1]):
+        assert serve.port_asked_for(advised) == int(advised)
 
 
 def fetch(address):
@@ -154,6 +156,16 @@ def fetch(address):
             return page.status, page.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""
+
+
+def save(address):
+    """Save a notebook with another title, as an open page does."""
+    model = json.loads(fetch(address)[1])
+    model["content"]["cells"][0]["source"] = "# Saved"
+    body = json.dumps(model).encode()
+    request = urllib.request.Request(address, data=body, method="PUT")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(request, timeout=20).close()
 
 
 @contextlib.contextmanager
@@ -199,6 +211,12 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
+        # Saving changes the half that is open; the other one may have been
+        # edited meanwhile, and is for `make sync`.
+        md = SESSION.with_suffix(".md").read_bytes()
+        save(f"{base}/api/contents/{SESSION}.ipynb?token={token}")
+        assert read_ipynb(SESSION).cells[0].source == "# Saved"
+        assert SESSION.with_suffix(".md").read_bytes() == md
         # Another address of this machine: a server that listens on all of
         # them would answer there.
         port = int(base.rsplit(":")[-1])
