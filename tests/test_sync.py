@@ -25,6 +25,8 @@ from sessions import Problem, all_pairs, as_md, cleaned, read_ipynb, read_md
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
+# Put together, or `make lint` would find the mistakes here, too.
+MISSPELT, CORRECT = "reci" + "eve", "receive"
 MD, IPYNB = PAIR.with_suffix(".md"), PAIR.with_suffix(".ipynb")
 
 
@@ -777,14 +779,31 @@ on_both_pages = pytest.mark.parametrize("page", PAGES)
 
 def answer(nb):
     """Type an answer and a note, as a reader does."""
-    note = {"cell_type": "markdown", "metadata": {}, "source": ["Teh nets"]}
+    note = {
+        "cell_type": "markdown",
+        "metadata": {},
+        "source": [f"To {MISSPELT} nets"],
+    }
     nb["cells"].insert(5, {"id": "note", **note})
-    nb["cells"][3]["source"] = ["answer_1=[ 1,2 ]  # recieve"]
+    nb["cells"][3]["source"] = [f"answer_1=[ 1,2 ]  # {MISSPELT}"]
 
 
 @on_both_pages
 def test_opening_a_session_writes_nothing(monkeypatch, page):
-    for by_the_reader in ([], [answer], ALL_EDITORS):
+    def forget(nb):
+        del nb["metadata"]["checksum"]
+
+    edit(MD, "name: python3", "name: venv")
+    for by_the_reader in ([], ALL_EDITORS, [forget]):
+        change(IPYNB, *by_the_reader)
+        before = files()
+        assert opened(monkeypatch, page) == (PAGES[page], "")
+        assert files() == before
+
+
+@on_both_pages
+def test_opening_a_session_leaves_an_answer_where_it_is(monkeypatch, page):
+    for by_the_reader in ([answer], ALL_EDITORS):
         change(IPYNB, *by_the_reader)
         before = files()
         assert opened(monkeypatch, page) == (PAGES[page], "")
@@ -965,13 +984,15 @@ def test_no_answer_stops_lint(linted):
     assert linted() == ""
     change(IPYNB, answer)
     shutil.copy(IPYNB, "notebooks/my_02_net.ipynb")
-    Path("notebooks/my_notes.md").write_text("Teh nets")
+    Path("notebooks/my_notes.md").write_text(f"To {MISSPELT}")
     assert linted() == ""
     # Nor one that `make sync` has copied, even if it is no Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
-    change(IPYNB, lambda nb: nb["cells"][3].update(source="recieve ]= (\n\n1"))
+    change(
+        IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
+    )
     sync.sync(PAIR)
-    assert "recieve" in MD.read_text()
+    assert MISSPELT in MD.read_text()
     assert linted() == ""
 
 
@@ -980,17 +1001,17 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
     before = files()
     edit(MD, "a, b = 1, 2", "import json")
     edit(MD, "a + b", "a+nothing")
-    edit(MD, "Two", "Teh")
-    edit(solutions, "answer_1 = None", "answer_1 = None  # recieve")
+    edit(MD, "Two", MISSPELT)
+    edit(solutions, "answer_1 = None", f"answer_1 = None  # {MISSPELT}")
     edit(Path("tests/test_a.py"), "a = 1", "import re")
-    line = MD.read_text().splitlines().index("Teh") + 1
+    line = MD.read_text().splitlines().index(MISSPELT) + 1
     said = linted()
     for words in (
         "`json` imported but unused",
         "Undefined name `nothing`",
         "unformatted",
-        f"./{MD}:{line}: Teh ==> The",
-        "recieve ==> receive",
+        f"./{MD}:{line}: {MISSPELT} ==> {CORRECT}",
+        f"./{solutions}:",
         "`re` imported but unused",
     ):
         assert words in said, said

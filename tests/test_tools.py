@@ -20,6 +20,7 @@ import nbformat
 import pytest
 import serve
 from sessions import Problem, as_md, find_session, read_ipynb
+from sync import checksum, content
 
 SESSION = find_session("2")
 ROOT = Path.cwd()
@@ -48,7 +49,8 @@ def project(tmp_path, monkeypatch):
 
 
 def write(nb):
-    """Write both halves of Session 2."""
+    """Write both halves of Session 2, which agree."""
+    nb.metadata["checksum"] = checksum(content(nb))
     SESSION.with_suffix(".ipynb").write_text(nbformat.writes(nb) + "\n")
     SESSION.with_suffix(".md").write_text(as_md(nb))
 
