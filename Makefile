@@ -34,9 +34,7 @@ sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
 	@$(PYTHON) tests/tools/sync.py --keep "$(KEEP)"
 
 lint: env  ## check the code's style and the spelling
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/codespell
+	@$(PYTHON) tests/tools/lint.py
 
 test: lint  ## run every test, each notebook executed once (SESSION=2)
 	@$(PYTHON) -m pytest --session "$(SESSION)"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 from sessions import as_md, write_safely
+from sync import checksum, content
 
 ROOT = Path(__file__).absolute().parents[1]
 NAME = "01_example"
@@ -116,9 +117,10 @@ def solutions():
 
 
 def write(pair, nb):
-    """Write both halves of a pair."""
+    """Write both halves of a pair, which agree."""
+    nb.metadata["checksum"] = checksum(content(nb))
     write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
-    write_safely(pair.with_suffix(".md"), as_md(nb, pair))
+    write_safely(pair.with_suffix(".md"), as_md(nb))
 
 
 def project_in(folder):

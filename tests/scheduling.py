@@ -95,9 +95,14 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Do not even read the notebooks of other sessions."""
-    if collection_path.suffix == ".ipynb":
-        return not collection_path.stem.startswith(config.stash[ASKED]) or None
+    """Do not even read other sessions' notebooks, nor those of a reader's own."""
+    from sessions import NOTEBOOKS, all_pairs
+
+    inside = NOTEBOOKS.resolve() in collection_path.parents
+    if inside and collection_path.suffix == ".ipynb":
+        ours = [pair.with_suffix(".ipynb").resolve() for pair in all_pairs()]
+        asked = collection_path.stem.startswith(config.stash[ASKED])
+        return not (asked and collection_path in ours) or None
     return None
 
 

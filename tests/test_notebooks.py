@@ -12,6 +12,7 @@ from decks import slides_of
 from exercises import exercises_of, solutions_of, wrong_answers_to
 from sessions import NOTEBOOKS, all_pairs, as_md, read_ipynb, read_md
 from slides import kind_of
+from sync import checksum, content
 
 from tests.plugin import FLOAT, WITHIN
 
@@ -58,9 +59,15 @@ def shown(nb):
 
 @on_every_pair
 def test_both_halves_of_a_pair_say_the_same(pair):
-    md = pair.with_suffix(".md").read_text(encoding="utf-8")
-    assert md == as_md(read_ipynb(pair), pair), (
+    md, nb = (
+        pair.with_suffix(".md").read_text(encoding="utf-8"),
+        read_ipynb(pair),
+    )
+    assert md == as_md(nb), (
         f"{pair}.md and .ipynb differ: do `make sync`, then `make run`."
+    )
+    assert nb.metadata.get("checksum") == checksum(content(nb)), (
+        f"The checksum in {pair}.ipynb is that of another text: do `make sync`."
     )
 
 
@@ -70,8 +77,9 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
         return [(c.cell_type, c.source, c.metadata) for c in nb.cells]
 
     assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
-        "A cell's metadata is lost in the Markdown: add its name to "
-        "cell_metadata_filter in pyproject.toml, or remove it from the cell."
+        "Cells of the .ipynb have metadata that the .md lacks: `make run` "
+        "drops what an editor added; what is yours needs its name in "
+        "cell_metadata_filter in pyproject.toml."
     )
 
 

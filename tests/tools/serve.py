@@ -16,7 +16,14 @@ import webbrowser
 from pathlib import Path
 
 from nbformat.sign import NotebookNotary
-from sessions import Problem, find_session, main, read_ipynb, write_safely
+from sessions import (
+    Problem,
+    find_session,
+    is_whole,
+    main,
+    read_ipynb,
+    write_safely,
+)
 from sync import sync
 
 HOST = "127.0.0.1"  # nobody but this machine
@@ -122,6 +129,9 @@ def start(port, token, folder):
         f"--ServerApp.root_dir={Path.cwd()}",
         "--NotebookApp.show_banner=False",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # jupytext would open the text of the .md, whichever half was edited,
+        # and overwrite both on saving. `make sync` brings them together.
+        "--ServerApp.jpserver_extensions={'jupyterlab_jupytext': False}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in a container
@@ -184,6 +194,39 @@ def serve(path, port, folder):
         server.wait()
 
 
+def prepare(session):
+    """Bring a session's .ipynb up to date, so that it can be opened to read.
+
+    Takes: the session's path without suffix. Prints what was done, or why
+    nothing could be: a conflict between the halves is no reason not to read
+    one of them. Raises Problem where there is no .ipynb that can be opened.
+    """
+    try:
+        done = sync(session, reading=True)
+    except Problem as problem:
+        ipynb = session.with_suffix(".ipynb")
+        if not is_whole(ipynb):
+            raise
+        done = f"{problem}\n{ipynb} is opened as it is."
+    if done:
+        print(done)
+
+
+def own_copy_of(session):
+    """Return the reader's own copy of a session, or the session if there is none.
+
+    Prints which of them is opened where there is a copy.
+    """
+    copy = session.with_name(f"my_{session.name}")
+    if not copy.with_suffix(".ipynb").exists():
+        return session
+    if not is_whole(copy.with_suffix(".ipynb")):
+        print(f"{copy}.ipynb is damaged, so {session}.ipynb is opened.")
+        return session
+    print(f"{copy}.ipynb, your own copy, is opened.")
+    return copy
+
+
 def tool():
     """Serve a live deck, or JupyterLab, on the loopback address."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
@@ -193,12 +236,12 @@ def tool():
     asked = parser.parse_args()
     session = find_session(asked.session)
     port = port_asked_for(asked.port)
-    # Jupyter would open whichever half is newer, and show no table of a
-    # notebook that nobody has called trustworthy. This one is our own.
-    done = sync(session)
-    if done:
-        print(done)
-    NotebookNotary().sign(read_ipynb(session))
+    opened = own_copy_of(session) if asked.page == "lab" else session
+    if opened == session:
+        prepare(session)
+    # Jupyter shows no table of a notebook that nobody has called trustworthy.
+    # This one is our own.
+    NotebookNotary().sign(read_ipynb(opened))
     # A closed terminal must end the server too.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -212,7 +255,7 @@ def tool():
             os.environ["JUPYTER_CONFIG_PATH"] = name
             serve(f"nbclassic/notebooks/{session}.ipynb", port, folder)
         else:
-            serve(f"lab/tree/{session}.ipynb", port, folder)
+            serve(f"lab/tree/{opened}.ipynb", port, folder)
 
 
 if __name__ == "__main__":

@@ -1,131 +1,174 @@
 """`make sync`: bring the halves of each pair together, and never lose work.
 
-jupytext's own --sync believes the file that was written last. Git does not
-keep file times, so we compare contents: each half with the text on which both
-agreed last, kept in .sync/, and with the last commit. Only a half that nobody
-has edited is overwritten.
+jupytext's own --sync believes the file that was written last, but a clone, a
+download or a merge says nothing true about file times. So the .ipynb holds a
+checksum of the content on which both halves agreed last. A half whose content
+has another checksum was edited, and only a half that was not is overwritten.
 """
 
 import argparse
 import contextlib
+import hashlib
+import itertools
+import json
 import os
-import subprocess
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 from sessions import (
     Problem,
     all_pairs,
     as_md,
+    cleaned,
+    config,
+    kept_metadata,
     main,
     read_ipynb,
     read_md,
     write_safely,
 )
 
-AGREED = Path(".sync")
+ASIDE = Path(".aside")
+NAMED = 5  # how many differences a person wants to read of
 
 
-def sync(pair, keep=""):
+def sync(pair, keep="", reading=False):
     """Bring both halves of one pair together, by content.
 
     Takes: `pair`, its path without suffix; `keep`, "md" or "ipynb", which half
-    wins where both were edited (the other's text is put aside in .sync/).
-    Returns what was done, as a sentence, or "" where nothing was to do.
-    Raises Problem, and changes nothing, where both were edited and `keep` is
-    empty, or where a half is damaged.
+    wins where both were edited (the other one is put aside in .aside/);
+    `reading`, whether somebody only wants to open the .ipynb, so that nothing
+    is written but what is missing from it. Returns what was done, as a
+    sentence, or "" where nothing was to do. Raises Problem, and changes
+    nothing, where both were edited and `keep` is empty, or where a half is
+    damaged.
     """
     md, ipynb = pair.with_suffix(".md"), pair.with_suffix(".ipynb")
     if not ipynb.exists():
-        nb = read_md(pair)
-        write_ipynb(pair, nb)
-        agree(pair, as_md(nb, pair))
+        write_ipynb(pair, read_md(pair), agreed=True)
+        write_md(pair, read_md(pair))
         return f"{ipynb} was missing: rebuilt from {md.name}, without outputs; `make run` fills them in."
-    nb = read_ipynb(pair)
-    in_ipynb = as_md(nb, pair)
-    if not md.exists():
-        agree(pair, in_ipynb)
+    if not md.exists() and not reading:
+        nb = read_ipynb(pair)
+        write_md(pair, nb)
+        write_ipynb(pair, nb, agreed=True)
         return f"{md} was missing: rebuilt from {ipynb.name}."
-    edited = read_md(pair)
-    in_md = as_md(edited, pair)
+    if not md.exists():
+        return ""
+
+    edited, nb = cleaned(read_md(pair)), read_ipynb(pair)
+    in_md, in_ipynb = content(edited), content(nb)
+    agreed = nb.metadata.get("checksum")
     if in_md == in_ipynb:
-        agree(pair, in_ipynb)
+        if not reading:
+            write_md(pair, edited)
+            if agreed != checksum(in_ipynb):
+                write_ipynb(pair, nb, agreed=True)
         return ""
 
-    winner = keep or only_edited_half(pair, in_md, in_ipynb)
-    if not winner:
-        raise Problem(
-            f"{md} and {ipynb.name} were both edited since they last agreed, so nothing was changed. "
-            f"They differ in {differing_cells(edited, nb)}. "
-            f"`make sync KEEP=md` or `make sync KEEP=ipynb` says which half to keep; "
-            f"the other's text is put aside in {AGREED}/."
-        )
-    if keep:
-        loser, text = (".ipynb", in_ipynb) if keep == "md" else (".md", in_md)
-        aside = AGREED / f"{pair}{loser}.aside.md"
-        write_safely(aside, text)
-    if winner == "md":
-        write_ipynb(pair, with_valid_outputs(edited, nb))
-        agree(pair, in_md)
-        done = f"{ipynb} took over the edits of {md.name}."
+    unedited = [
+        half
+        for half, said in (("md", in_md), ("ipynb", in_ipynb))
+        if checksum(said) == agreed
+    ]
+    aside = ""
+    if unedited:
+        winner = "md" if unedited == ["ipynb"] else "ipynb"
+    elif keep:
+        winner = keep
+        aside = f" The other half is kept as {put_aside(ipynb if keep == 'md' else md)}."
     else:
-        agree(pair, in_ipynb)
-        done = f"{md} took over the edits of {ipynb.name}."
-    return f"{done} The other text is in {aside}." if keep else done
-
-
-def only_edited_half(pair, in_md, in_ipynb):
-    """Return "md" or "ipynb" if only that half was edited, else ""."""
-    agreed = AGREED / f"{pair}.md"
-    known = {agreed.read_text(encoding="utf-8")} if agreed.exists() else set()
-    known_md = known | {committed(pair.with_suffix(".md"))}
-    known_ipynb = set(known)
-    # A committed notebook that is damaged, or none at all, says nothing.
-    with contextlib.suppress(
-        nbformat.reader.NotJSONError, AttributeError, KeyError
-    ):
-        nb = nbformat.reads(
-            committed(pair.with_suffix(".ipynb")), as_version=4
+        since = (
+            "were both edited since `make sync` last saw them agree"
+            if agreed
+            else "differ, and no checksum in the .ipynb says which of them was edited"
         )
-        known_ipynb.add(as_md(nb, pair))
-    md_edited, ipynb_edited = (
-        in_md not in known_md,
-        in_ipynb not in known_ipynb,
-    )
-    if md_edited == ipynb_edited:
+        raise Problem(
+            f"{md} and {ipynb.name} {since}, so nothing was changed. "
+            f"They differ in {differences(in_md, in_ipynb)}. "
+            f"`make sync KEEP=md` or `make sync KEEP=ipynb` says which half to keep; "
+            f"the other one is put aside in {ASIDE}/."
+        )
+    if winner == "md":
+        write_ipynb(pair, with_valid_outputs(edited, cleaned(nb)), agreed=True)
+        write_md(pair, edited)
+        return f"{ipynb} took over the edits of {md.name}.{aside}"
+    if reading:
         return ""
-    return "md" if md_edited else "ipynb"
+    # In this order: a checksum of what the .md does not say yet would, after
+    # an interruption, make the old .md look like the edited half.
+    write_md(pair, nb)
+    write_ipynb(pair, nb, agreed=True)
+    return f"{md} took over the edits of {ipynb.name}.{aside}"
 
 
-def committed(path):
-    """Return the text of a file in the last commit, "" where there is none."""
-    shown = subprocess.run(
-        ["git", "show", f"HEAD:./{path}"],
-        capture_output=True,
-        encoding="utf-8",
-    )
-    return shown.stdout if shown.returncode == 0 else ""
+def content(nb):
+    """Return what a notebook says: its cells and its own metadata.
+
+    What editors and machines add is left out, and what the .md cannot hold.
+    """
+    nb = jupytext.reads(as_md(nb), fmt="md", config=config())
+    nb = cleaned(nb)
+    of_notebook, _ = kept_metadata()
+    return {
+        "cells": [[c.cell_type, c.source, c.metadata] for c in nb.cells],
+        "metadata": {
+            name: nb.metadata[name]
+            for name in of_notebook
+            if name in nb.metadata and name not in ("kernelspec", "jupytext")
+        },
+    }
 
 
-def differing_cells(first, second):
-    """Name the cells in which two notebooks differ, for a person to find them."""
+def checksum(said):
+    """Return the checksum of what a notebook says."""
+    text = json.dumps(said, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
-    def look(cells):
-        return [(c.cell_type, c.source, str(c.metadata)) for c in cells]
 
+def differences(in_md, in_ipynb):
+    """Name the cells in which two halves differ, for a person to find them.
+
+    Takes: what each half says. Returns the names of some cells, counted as in
+    the half that has them, each with its first line, and how many more there
+    are.
+    """
     named = []
-    for kind, a, b, c, d in SequenceMatcher(
-        None, look(first.cells), look(second.cells), autojunk=False
-    ).get_opcodes():
-        if kind != "equal":
-            at = first.cells[a:b] or second.cells[c:d]
-            line = next(
-                (s for s in at[0].source.splitlines() if s.strip()), ""
-            )
-            named.append(f"cell {a + 1} ({at[0].cell_type}: {line[:40]!r})")
-    return ", ".join(named) or "the notebook's metadata"
+    first, second = in_md["cells"], in_ipynb["cells"]
+    looks = [[json.dumps(it) for it in cells] for cells in (first, second)]
+    matcher = SequenceMatcher(None, *looks, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            continue
+        for i, j in itertools.zip_longest(range(a, b), range(c, d)):
+            cell = first[i] if i is not None else second[j]
+            where = ""
+            if j is None:
+                where = " of the .md only"
+            elif i is None:
+                where = " of the .ipynb only"
+            elif first[i][:2] == second[j][:2]:
+                where = "'s metadata"
+            number = j + 1 if i is None else i + 1
+            named.append(f"cell {number}{where} ({first_line(cell)})")
+    mine, theirs = in_md["metadata"], in_ipynb["metadata"]
+    named += [
+        f"the notebook's metadata {name!r}"
+        for name in sorted({*mine, *theirs})
+        if mine.get(name) != theirs.get(name)
+    ]
+    more = len(named) - NAMED
+    return ", ".join(named[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def first_line(cell):
+    """Return a cell's type and its first line that is not empty."""
+    kind, source, _ = cell
+    lines = [line for line in source.splitlines() if line.strip()]
+    return f"{kind}: {lines[0][:40]!r}" if lines else f"{kind}, empty"
 
 
 def with_valid_outputs(edited, executed):
@@ -142,21 +185,41 @@ def with_valid_outputs(edited, executed):
     return nb
 
 
-def write_ipynb(pair, nb):
-    """Write `pair`.ipynb, as a whole or not at all."""
-    # Python's version would change with every machine, and says nothing.
-    nb.metadata.get("language_info", {}).pop("version", None)
-    write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
+def put_aside(path):
+    """Copy a file into .aside/, under a name that is not taken; return the copy."""
+    for count in itertools.count(1):
+        aside = ASIDE / path.with_suffix(f".{count}{path.suffix}")
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("xb") as file:
+                file.write(path.read_bytes())
+        except FileExistsError:
+            continue
+        return aside
 
 
-def agree(pair, text):
-    """Let `pair`.md hold `text`, on which both halves agree, and remember it."""
-    md = pair.with_suffix(".md")
+def write_ipynb(pair, nb, agreed=False):
+    """Write `pair`.ipynb, cleaned, as a whole or not at all.
+
+    Takes: `agreed`, whether the .md says the same, so that the checksum is
+    that of this content.
+    """
+    nb = cleaned(nb)
+    if agreed:
+        nb.metadata["checksum"] = checksum(content(nb))
+    text = nbformat.writes(nb) + "\n"
+    write_safely(pair.with_suffix(".ipynb"), text)
+    with contextlib.suppress(FileNotFoundError):
+        # jupytext in somebody's own Jupyter refuses a pair whose .ipynb is
+        # newer than its .md.
+        os.utime(pair.with_suffix(".md"))
+
+
+def write_md(pair, nb):
+    """Let `pair`.md say what a notebook says; leave it where it does already."""
+    md, text = pair.with_suffix(".md"), as_md(nb)
     if not md.exists() or md.read_text(encoding="utf-8") != text:
         write_safely(md, text)
-    # Jupyter refuses a pair whose .ipynb is newer than its .md.
-    os.utime(md)
-    write_safely(AGREED / f"{pair}.md", text)
 
 
 def tool():

@@ -1,0 +1,86 @@
+"""`make lint`: check the code's style and the spelling, except a reader's answers.
+
+What the project says is in the .md files: an answer that a reader types into
+an .ipynb gets there only by `make sync`, and into the cells for answers. So a
+copy is checked in which the solutions stand in these cells.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from exercises import solutions_of
+from sessions import NOTEBOOKS, Problem, all_pairs, main, read_md
+
+CHECKS = (
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["codespell_lib"],
+)
+# A cell for an answer, as the .md writes it.
+ANSWER = re.compile(r'^```python [^\n]*"answer-\d.*?^```$', re.M | re.S)
+
+
+def not_ours(folder, names):
+    """Return which files of a folder are not checked, or are added later."""
+    hidden = {name for name in names if name.startswith(".")} | {"build"}
+    if Path(folder) in (NOTEBOOKS, NOTEBOOKS / "solutions"):
+        hidden |= {
+            n for n in names if Path(n).suffix in (".md", ".ipynb", ".py")
+        }
+    return hidden
+
+
+def without_answers(pair):
+    """Return a session's notebook, with the solutions in the cells for answers."""
+    nb, solutions = read_md(pair), read_md(solutions_of(pair))
+    for cell in nb.cells:
+        if tags := answer_tags(cell):
+            found = [
+                it.source for it in solutions.cells if answer_tags(it) == tags
+            ]
+            cell.source = "\n\n\n".join(found)
+    return nb
+
+
+def answer_tags(cell):
+    """Return which answers a cell holds, as its tags say."""
+    tags = cell.metadata.get("tags", [])
+    return [tag for tag in tags if tag.startswith("answer-")]
+
+
+def write_copy(folder):
+    """Write what is checked into a folder, under the project's own names."""
+    shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
+    for pair in all_pairs():
+        text = pair.with_suffix(".md").read_text(encoding="utf-8")
+        nb = read_md(pair)
+        if pair.parent == NOTEBOOKS:
+            # As many lines as before, so that the numbers of lines are true.
+            text = ANSWER.sub(lambda it: "\n" * it[0].count("\n"), text)
+            nb = without_answers(pair)
+        (folder / pair).with_suffix(".md").write_text(text, encoding="utf-8")
+        nbformat.write(nb, (folder / pair).with_suffix(".ipynb"))
+
+
+def tool():
+    """Check everything that is the project's own."""
+    with tempfile.TemporaryDirectory() as name:
+        write_copy(Path(name))
+        failed = [
+            check
+            for check in CHECKS
+            if subprocess.run(
+                [sys.executable, "-m", *check], cwd=name
+            ).returncode
+        ]
+    if failed:
+        raise Problem("The lines above say what to change.")
+
+
+if __name__ == "__main__":
+    main(tool)
