@@ -25,18 +25,24 @@ SECONDS = {
     "test_live_decks.py": 25,
     "test_static_decks.py": 15,
 }
+BY_SESSION = (
+    "test_live_decks.py",
+    "test_static_decks.py",
+    "test_other_seeds.py",
+)
 ASKED = pytest.StashKey[str]()
 
 
 def unit_of(nodeid):
     """Return the name of the unit of work that a test belongs to.
 
-    A unit is a notebook, or a file of tests; where the tests of a file are
-    about one session each, the file has one unit for each session.
+    A unit is a notebook, or a file of tests. Some files take long and have
+    tests about one session each: they have one unit for each session.
     """
     path, _, name = nodeid.partition("::")
     session = re.search(r"\[.*?(\d\d_\w+)", name)
-    return f"{path} {session[1]}" if session else path
+    divided = session and Path(path).name in BY_SESSION
+    return f"{path} {session[1]}" if divided else path
 
 
 def part_of(nodeid):

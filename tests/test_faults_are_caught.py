@@ -189,6 +189,7 @@ def test_every_fault_in_the_files_is_caught(project, pytester):
     for last in nb.cells:
         last.source = last.source.replace("## Exercises", "## Homework")
     write(project, nb)
+    nb.metadata.checksum = "of another text"
     nb.metadata.jupytext.formats = "ipynb"
     nb.metadata.jupytext["text_representation"] = {"jupytext_version": "1.0"}
     write_safely(project.with_suffix(".ipynb"), nbformat.writes(nb))
