@@ -11,7 +11,7 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
     const description = img.alt;
 
     const controls = document.createElement("div");
-    controls.style = "align-items: center; background: #fdfcf9; color: #1f2933; display: flex; flex: none; flex-wrap: wrap; gap: 0 1em; padding: 0.2em 0.5em";
+    controls.style = "align-items: center; background: #fdfcf9; color: #1f2933; display: flex; flex: none; flex-wrap: wrap; gap: 0 0.8em; padding: 0.2em 0.5em";
     figure.append(controls);
     // A deck, or the notebook around it, must not take these keys and moves.
     controls.dataset.lmSuppressShortcuts = controls.dataset.preventSwipe = "true";
@@ -29,12 +29,13 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       return input;
     }
 
-    const range = control(slider, { type: "range", min: 0, max: values.length - 1, value: start }, "flex: 1 1 60%");
+    const range = control(slider, { type: "range", min: 0, max: values.length - 1, value: start }, "flex: 1 1 40%");
     const said = controls.appendChild(document.createElement("output"));
-    said.style = "min-width: 6em; padding: 0";
+    said.style = "min-width: 3.5em; padding: 0";
+    if (choice) controls.append(`${choice}:`);
     const group = `${name}-${Math.random()}`;
     const options = choice ? choices.map((it, at) =>
-      control(`${it} ${choice}`, { type: "radio", name: group, checked: at === chosen }, "")) : [];
+      control(it, { type: "radio", name: group, checked: at === chosen }, "")) : [];
 
     function show() {
       const at = options.findIndex((it) => it.checked);
