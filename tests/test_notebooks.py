@@ -130,8 +130,9 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
     for cell in code_cells(read_ipynb(pair)):
         if any(WITHIN.match(tag) for tag in cell.metadata.get("tags", [])):
             said = "".join(
-                it.get("text", "") + it.get("data", {}).get("text/plain", "")
+                it.get("text", "") + "".join(it.get("data", {}).values())
                 for it in cell.outputs
+                if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
                 f"Say why it is compared with tolerance, reason="
@@ -180,10 +181,13 @@ def test_code_is_short_enough_for_a_slide(pair):
     lengths = []
     for cell, _ in shown(nb):
         if cell.cell_type == "code":
-            lengths.append(len(cell.source.splitlines()))
-            assert lengths[-1] <= 12, (
-                f"over 12 lines: split it.\n{cell.source}"
-            )
+            length = len(cell.source.splitlines())
+            assert length <= 12, f"over 12 lines: split it.\n{cell.source}"
+            # The deck folds the code of a picture.
+            if not any(
+                "image/png" in it.get("data", {}) for it in cell.outputs
+            ):
+                lengths.append(length)
     assert median(lengths) <= 5
     for cell in code_cells(nb):
         for line in cell.source.splitlines():

@@ -1,0 +1,55 @@
+// Makes a picture move. Its elements of class "moves" become, in their order,
+// what a frame lists: the points of a line, or words. There is a frame for each
+// choice and each position of the slider. Without scripts the picture stays.
+function explorable(name, { slider, values, start, choice, choices = [""], chosen = 0, frames }) {
+  for (const figure of document.querySelectorAll(`.explorable[data-name="${name}"]`)) {
+    if (figure.querySelector("input")) continue; // it moves already
+    const img = figure.querySelector("img");
+    const svg = new DOMParser().parseFromString(
+      decodeURIComponent(img.getAttribute("src").replace(/^.*?,/, "")), "image/svg+xml");
+    const moves = [...svg.querySelectorAll(".moves")];
+    const description = img.alt;
+
+    const controls = document.createElement("div");
+    controls.style = "align-items: center; background: #fdfcf9; color: #1f2933; display: flex; flex: none; flex-wrap: wrap; gap: 0 0.8em; padding: 0.2em 0.5em";
+    figure.append(controls);
+    // A deck, or the notebook around it, must not take these keys and moves.
+    controls.dataset.lmSuppressShortcuts = controls.dataset.preventSwipe = "true";
+    for (const type of ["keydown", "keyup", "keypress", "mousedown", "click", "dblclick", "focusin",
+      "pointerdown", "pointermove", "touchstart", "touchmove", "touchend"])
+      controls.addEventListener(type, (event) => event.stopPropagation());
+
+    function control(words, settings, style) {
+      const label = controls.appendChild(document.createElement("label"));
+      const input = Object.assign(document.createElement("input"), settings);
+      label.style = `align-items: center; display: flex; gap: 0.4em; margin: 0; ${style}`;
+      input.style = "accent-color: #0b4a6f; flex: 1; height: 1.8em; margin: 0; min-width: 1.2em";
+      label.append(words, input);
+      input.addEventListener("input", show);
+      return input;
+    }
+
+    const range = control(slider, { type: "range", min: 0, max: values.length - 1, value: start }, "flex: 1 1 40%");
+    const said = controls.appendChild(document.createElement("output"));
+    said.style = "min-width: 3.5em; padding: 0";
+    if (choice) controls.append(`${choice}:`);
+    const group = `${name}-${Math.random()}`;
+    const options = choice ? choices.map((it, at) =>
+      control(it, { type: "radio", name: group, checked: at === chosen }, "")) : [];
+
+    function show() {
+      const at = options.findIndex((it) => it.checked);
+      const frame = frames[Math.max(at, 0)][range.value];
+      moves.forEach((it, i) => {
+        if (Array.isArray(frame[i])) it.setAttribute("points", frame[i].join(" "));
+        else it.textContent = frame[i];
+      });
+      const words = frame.filter((it) => !Array.isArray(it)).join(", ");
+      said.textContent = values[range.value];
+      range.setAttribute("aria-valuetext", `${values[range.value]}: ${words}`);
+      img.alt = `${description} Now: ${words}.`;
+      img.src = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
+    }
+    show();
+  }
+}

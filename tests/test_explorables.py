@@ -1,0 +1,157 @@
+"""Figures that move: each follows its slider, and is a picture without scripts."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from chromium import page_of
+from sessions import read_ipynb
+from slides import SESSIONS, SMALL
+
+MOST = 20_000  # characters in an output
+
+
+def explorables_of(session):
+    """Return the HTML of each output of a session that holds an explorable."""
+    htmls = [
+        output["data"]["text/html"]
+        for cell in read_ipynb(session).cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+    return [html for html in htmls if 'class="explorable"' in html]
+
+
+EXPLORABLES = [
+    pytest.param(html, id=re.search(r'data-name="(.+?)"', html)[1])
+    for session in SESSIONS
+    for html in explorables_of(session)
+]
+on_each = pytest.mark.parametrize("html", EXPLORABLES)
+
+
+def open_plain(browser, html, **settings):
+    """Open an output as a page of its own, and return the page."""
+    page, outside = page_of(browser, viewport=SMALL, **settings)
+    page.set_content(f"<main>{html}</main>")
+    assert not outside, "An explorable asked the network for these."
+    return page
+
+
+def picture(page):
+    """Return the SVG that the page shows at the moment."""
+    return unquote(page.get_attribute(".explorable img", "src"))
+
+
+def moved(page, act):
+    """Return whether `act` changes the picture, its alt text and what is said."""
+
+    def state():
+        said = page.inner_text(".explorable output")
+        return (
+            picture(page),
+            page.get_attribute(".explorable img", "alt"),
+            said,
+        )
+
+    before = state()
+    act()
+    return all(a != b for a, b in zip(before, state(), strict=True))
+
+
+@on_each
+def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
+    page = open_plain(browser, html, has_touch=True)
+    slider = page.locator(".explorable input[type=range]")
+    # What the deck around it would see of the keys.
+    page.evaluate(
+        "document.addEventListener('keydown', () => { window.heard = true })"
+    )
+    slider.focus()
+    for key in ("ArrowRight", "ArrowLeft", "End", "Home"):
+        assert moved(page, lambda key=key: page.keyboard.press(key))
+    assert not page.evaluate("window.heard"), (
+        "The arrow keys reach the deck, which would turn to another slide."
+    )
+
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+
+    def drag():
+        page.mouse.move(box["x"] + 5, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], middle, steps=5)
+        page.mouse.up()
+
+    assert moved(page, drag)
+    tap = (box["x"] + 0.3 * box["width"], middle)
+    assert moved(page, lambda: page.touchscreen.tap(*tap))
+    page.context.close()
+
+
+@on_each
+def test_each_choice_has_a_picture_of_its_own(browser, html):
+    page = open_plain(browser, html)
+    choices = page.locator(".explorable input[type=radio]")
+    seen = {picture(page)}
+    for number in range(choices.count()):
+        choices.nth(number).check()
+        seen.add(picture(page))
+    assert len(seen) == max(1, choices.count())
+    page.context.close()
+
+
+@on_each
+def test_every_position_shows_a_picture_that_is_drawn(browser, html):
+    page = open_plain(browser, html)
+    slider = page.locator(".explorable input[type=range]")
+    slider.focus()
+    page.keyboard.press("Home")
+    seen = set()
+    for _ in range(int(slider.get_attribute("max")) + 1):
+        page.wait_for_function("document.querySelector('img').complete")
+        assert page.evaluate("document.querySelector('img').naturalWidth")
+        seen.add(picture(page))
+        page.keyboard.press("ArrowRight")
+    assert len(seen) == int(slider.get_attribute("max")) + 1
+    page.context.close()
+
+
+@on_each
+def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
+    page = open_plain(browser, html, java_script_enabled=False)
+    img = page.locator(".explorable img")
+    assert img.is_visible()
+    assert img.bounding_box()["height"] > 200, "The picture was not drawn."
+    assert len(img.get_attribute("alt")) > 40
+    assert not page.locator(".explorable input").count(), (
+        "A slider that does nothing must not be there."
+    )
+    still = picture(page)
+    page.context.close()
+
+    page = open_plain(browser, html)
+    first, drawn = (
+        [float(it) for it in re.findall(r"-?\d+(?:\.\d+)?", svg)]
+        for svg in (picture(page), still)
+    )
+    assert first == drawn, (
+        "The script starts with another state than the one that was drawn."
+    )
+    page.context.close()
+
+
+@on_each
+def test_an_explorable_is_small_and_looks_the_same_on_any_page(html):
+    assert len(html) <= MOST, f"{len(html)} characters: use fewer points."
+    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+    svg = unquote(re.search(r'src="(.+?)"', html)[1])
+    assert re.search(r"<rect width='\d+' height='\d+' fill='#", svg), (
+        "Give the picture a background of its own."
+    )
+    points = " ".join(re.findall(r"points='(.*?)'", svg))
+    assert not re.search(r"\.\d\d", points), "Round the numbers."
+
+
+def test_session_2_has_explorables():
+    assert len(explorables_of(SESSIONS[1])) == 2
