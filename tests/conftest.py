@@ -12,9 +12,9 @@ from sessions import Problem
 ROOT = Path.cwd()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """Start Chromium once for all tests, and install it where it is missing."""
+    """Start Chromium once a process, and install it where it is missing."""
     with contextlib.ExitStack() as stack:
         try:
             started = stack.enter_context(chromium())
@@ -23,7 +23,7 @@ def browser():
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(tmp_path_factory):
     """Return a copy of the project, which a live deck may change."""
     folder = tmp_path_factory.mktemp("project")

@@ -1,15 +1,15 @@
-// Measures the slide that a deck shows, as the room sees it.
+// Walks through a deck from the slide that it shows to the last one, and
+// measures each slide as the room sees it.
+//
+// It shows all fragments of a slide, measures it, and presses the space bar, by
+// events that the deck cannot tell from a person's.
 //
 // Takes { width, height }, the viewport in px; { text, code, label }, the least
-// sizes of letters in px at 1280x720; and { labels }, the size of a plot's
-// letters in px of the stored picture. Returns a list of sentences, one for
-// each thing that does not fit: the element, what is wrong, by how many px.
-({ width, height, text, code, label, labels }) => {
-  const slide = [...document.querySelectorAll(".reveal .slides section.present")]
-    .filter((section) => !section.matches(".stack") && section.checkVisibility())
-    .at(-1);
-  slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
-
+// sizes of letters in px at 1280x720; { labels }, the size of a plot's letters
+// in px of the stored picture; and { slides }, how many slides to measure at
+// most. Returns one list for each slide that it reached, with a sentence for
+// each thing that does not fit: the element, what is wrong, and by how many px.
+async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   const NEVER_SEEN =
     "script, style, aside.notes, .MJX_Assistive_MathML, mjx-assistive-mml, " +
     ".MathJax_Preview, .CodeMirror-measure, .CodeMirror-cursors, .cm-layer, " +
@@ -19,10 +19,7 @@
   const CODE =
     "pre, code, .CodeMirror, .cm-editor, table.dataframe, .output_area, .jp-OutputArea";
   const screen = Math.min(width / 1280, height / 720);
-  const scale = slide.getBoundingClientRect().width / slide.offsetWidth;
-  const edge = [...document.querySelectorAll(".reveal > .slide-number, #rise-footer, .reveal > .deck-footer")]
-    .filter((it) => it.checkVisibility());
-  const found = new Map();
+  let slide, edge, found, frames;
 
   function named(element) {
     const block = element.closest(BLOCK) ?? element;
@@ -31,8 +28,9 @@
   }
 
   function say(element, what, px) {
+    if (px <= 1.5) return; // rounding
     const key = `${named(element)} ${what}`;
-    if (px > (found.get(key) ?? 1.5)) found.set(key, px); // less is rounding
+    if (px > (found.get(key) ?? 0)) found.set(key, px);
   }
 
   function seen(element) {
@@ -48,61 +46,101 @@
     say(element, "is beyond the left edge", -box.left);
     say(element, "is beyond the lower edge", box.bottom - height);
     say(element, "is beyond the upper edge", -box.top);
-    for (const it of edge.map((it) => it.getBoundingClientRect())) {
+    for (const [, it] of edge) {
       if (box.right > it.left && box.left < it.right)
         say(element, "stands on the footer", box.bottom - it.top);
     }
-    for (let up = element; up !== slide; up = up.parentElement) {
-      const style = getComputedStyle(up);
-      const frame = up.getBoundingClientRect();
-      if (style.overflowX !== "visible") {
+    for (const { x, y, frame } of clipping(element)) {
+      if (x) {
         say(element, "is clipped at its right", box.right - frame.right);
         say(element, "is clipped at its left", frame.left - box.left);
       }
-      if (style.overflowY !== "visible") {
+      if (y) {
         say(element, "is clipped at its foot", box.bottom - frame.bottom);
         say(element, "is clipped at its head", frame.top - box.top);
       }
     }
   }
 
-  for (const it of edge) {
-    const { x, y, width: across, height: down } = it.getBoundingClientRect();
-    if (!it.contains(document.elementFromPoint(x + across / 2, y + down / 4)))
-      found.set(`${named(it)} is covered`, down);
+  // What can cut an element off: asked once, as many boxes stand in the same.
+  function clipping(element) {
+    if (element === slide) return [];
+    if (!frames.has(element)) {
+      const { overflowX, overflowY } = getComputedStyle(element);
+      const [x, y] = [overflowX !== "visible", overflowY !== "visible"];
+      const outer = clipping(element.parentElement);
+      const frame = element.getBoundingClientRect();
+      frames.set(element, x || y ? [{ x, y, frame }, ...outer] : outer);
+    }
+    return frames.get(element);
   }
-  for (const it of slide.querySelectorAll("details > :not(summary)")) {
-    if (it.parentElement.checkVisibility() && !it.checkVisibility())
-      found.set(`${named(it)} is folded away`, 0);
+
+  function measure() {
+    found = new Map();
+    frames = new Map();
+    edge = [...document.querySelectorAll(".reveal > .slide-number, #rise-footer, .reveal > .deck-footer")]
+      .filter((it) => it.checkVisibility())
+      .map((it) => [it, it.getBoundingClientRect()]);
+    const scale = slide.getBoundingClientRect().width / slide.offsetWidth;
+    for (const [it, { x, y, width: across, height: down }] of edge) {
+      if (!it.contains(document.elementFromPoint(x + across / 2, y + down / 4)))
+        found.set(`${named(it)} is covered`, down);
+    }
+    for (const it of slide.querySelectorAll("details > :not(summary)")) {
+      if (it.parentElement.checkVisibility() && !it.checkVisibility())
+        found.set(`${named(it)} is folded away`, 0);
+    }
+    const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+    for (let node = words.nextNode(); node; node = words.nextNode()) {
+      const element = node.parentElement;
+      if (!node.data.trim() || !seen(element) || element.closest(MATHS)) continue;
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      for (const box of range.getClientRects()) check(element, box);
+      const least = (element.closest(CODE) ? code : text) * screen;
+      const size = parseFloat(getComputedStyle(element).fontSize) * scale;
+      if (size < least - 0.1)
+        found.set(`${named(element)} is too small`, least - size);
+    }
+    for (const element of slide.querySelectorAll(MATHS)) {
+      if (seen(element)) check(element, element.getBoundingClientRect());
+    }
+    for (const element of slide.querySelectorAll("img, svg, canvas, video, iframe")) {
+      if (!seen(element) || element.closest(MATHS)) continue;
+      const box = element.getBoundingClientRect();
+      check(element, box);
+      if (!element.naturalWidth || /^data:image.svg|\.svg($|\?)/.test(element.src)) continue;
+      const drawn = Math.min(box.width / element.naturalWidth, box.height / element.naturalHeight);
+      const letters = drawn * labels;
+      if (letters < label * screen)
+        found.set(`${named(element)} has letters that are too small`, label * screen - letters);
+    }
+    const heading = slide.querySelector("h1, h2, h3")?.textContent.replace("¶", "").trim();
+    const number = document.querySelector(".reveal .slide-number")?.textContent.replace(/\s+/g, "");
+    return [...found].map(
+      ([what, px]) => `slide ${number} "${heading ?? "without a heading"}": ${what}, by ${px.toFixed(0)} px`,
+    );
   }
-  const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
-  for (let node = words.nextNode(); node; node = words.nextNode()) {
-    const element = node.parentElement;
-    if (!node.data.trim() || !seen(element) || element.closest(MATHS)) continue;
-    const range = document.createRange();
-    range.selectNodeContents(node);
-    for (const box of range.getClientRects()) check(element, box);
-    const least = (element.closest(CODE) ? code : text) * screen;
-    const size = parseFloat(getComputedStyle(element).fontSize) * scale;
-    if (size < least - 0.1)
-      found.set(`${named(element)} is too small`, least - size);
+
+  function shown() {
+    return [...document.querySelectorAll(".reveal .slides section.present")]
+      .filter((section) => !section.matches(".stack") && section.checkVisibility())
+      .at(-1);
   }
-  for (const element of slide.querySelectorAll(MATHS)) {
-    if (seen(element)) check(element, element.getBoundingClientRect());
+
+  function press() {
+    const space = { key: " ", code: "Space", keyCode: 32, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", space));
   }
-  for (const element of slide.querySelectorAll("img, svg, canvas, video, iframe")) {
-    if (!seen(element) || element.closest(MATHS)) continue;
-    const box = element.getBoundingClientRect();
-    check(element, box);
-    if (!element.naturalWidth || /^data:image.svg|\.svg($|\?)/.test(element.src)) continue;
-    const drawn = Math.min(box.width / element.naturalWidth, box.height / element.naturalHeight);
-    const letters = drawn * labels;
-    if (letters < label * screen)
-      found.set(`${named(element)} has letters that are too small`, label * screen - letters);
+
+  // On the last slide the space bar changes nothing, and the walk ends.
+  const problems = new Map();
+  while (problems.size < slides && !problems.has((slide = shown()))) {
+    slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
+    // JupyterLab's editors are laid out in the next frame; all else is at once.
+    if (slide.querySelector(".cm-editor")) await new Promise(requestAnimationFrame);
+    problems.set(slide, measure());
+    if (problems.size < slides) press();
   }
-  const heading = slide.querySelector("h1, h2, h3")?.textContent.replace("¶", "").trim();
-  const number = document.querySelector(".reveal .slide-number")?.textContent.replace(/\s+/g, "");
-  return [...found].map(
-    ([what, px]) => `slide ${number} "${heading ?? "without a heading"}": ${what}, by ${px.toFixed(0)} px`,
-  );
-}
+  return [...problems.values()];
+};

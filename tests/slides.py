@@ -1,11 +1,13 @@
 """How tests look at a deck in a real browser: open it, walk through it, measure."""
 
 import re
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import matplotlib
-from decks import slides_of
-from sessions import NOTEBOOKS, all_pairs, read_ipynb
+from playwright.sync_api import Page
+from sessions import NOTEBOOKS, all_pairs
 
 SESSIONS = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
 SMALL = {"width": 1280, "height": 720}
@@ -40,52 +42,83 @@ def kind_of(cell):
 
 
 def settle(page):
-    """Wait until our style and its fonts are there, and the layout has followed."""
+    """Wait until our style and all of its fonts are there."""
     # RISE asks for the style last, and does not wait for it.
     page.wait_for_function(
         "getComputedStyle(document.querySelector('.reveal'))"
         ".getPropertyValue('--u')"
     )
-    page.evaluate("document.fonts.ready")
-    page.wait_for_timeout(500)
+    # Otherwise a font arrives after the first slide that uses it was measured.
+    page.evaluate(
+        """Promise.all([...document.fonts]
+           .filter((it) => it.family.includes("Atkinson"))
+           .map((it) => it.load()))"""
+    )
 
 
-def problems_of(page):
-    """Return what does not fit on the slide that a page shows."""
-    return page.evaluate(FITS, {**page.viewport_size, **LETTERS})
+def measure(page, **options):
+    """Return what does not fit on each slide from the one that a page shows on.
+
+    Takes: `options`, `slides=1` to measure only the slide that is shown.
+    """
+    return page.evaluate(FITS, {**page.viewport_size, **LETTERS, **options})
 
 
 def walk(page):
-    """Yield the numbers of a deck's slides, and go on to the next with the space bar."""
-    count = page.evaluate(COUNT)
-    yield 1
-    for number in range(2, count + 1):
-        before = page.evaluate_handle(SHOWN)
-        # With all its fragments shown, the next key leaves the slide.
-        page.evaluate(
-            f"{SHOWN}.querySelectorAll('.fragment')"
-            ".forEach((it) => it.classList.add('visible'))"
-        )
-        page.keyboard.press("Space")
-        page.wait_for_function(
-            f"(before) => {SHOWN} !== before", arg=before, timeout=10_000
-        )
-        page.wait_for_timeout(50)
-        yield number
+    """Return what does not fit on each slide of a deck that shows its first one."""
+    first = page.evaluate_handle(SHOWN)
+    problems = measure(page, slides=1)
+    # A real key once; the other slides are left from inside the page, which
+    # takes a tenth of the time.
+    page.keyboard.press("Space")
+    page.wait_for_function(f"(first) => {SHOWN} !== first", arg=first)
+    return problems + measure(page)
 
 
-def check_deck(page, session):
-    """Assert of a session's opened deck that all slides and formulas are there, and fit."""
-    slides = slides_of(read_ipynb(session))
-    seen = [problems_of(page) for _ in walk(page)]
-    problems = [problem for problems in seen for problem in problems]
-    assert not problems, "\n".join(problems)
-    assert len(seen) == len(slides)
-    prose = "\n".join(
-        cell.source
-        for slide in slides
-        for cell in slide
-        if cell.cell_type == "markdown"
-    )
-    assert page.evaluate(FORMULAS) == len(FORMULA.findall(prose))
-    assert not page.query_selector(".MathJax_Error, mjx-merror, .merror")
+@dataclass
+class Deck:
+    """An open deck, and what was seen on the way through its slides."""
+
+    page: Page
+    outside: list  # the addresses outside this machine that it asked for
+    slides: list  # the notebook's: each a list of cells
+    walks: list = field(default_factory=list)  # each a list for each slide
+    title: str = ""  # of the slide that it showed first
+    shut_out: list = field(default_factory=list)  # what axe-core found there
+
+    def __post_init__(self):
+        """Look at the first slide, before anything is touched."""
+        self.title = self.page.inner_text(f"{SECTION} h1")
+
+    def walk(self):
+        """Go through all slides and keep what does not fit."""
+        self.walks.append(walk(self.page))
+
+    def enlarge(self):
+        """Go back to the first slide, on a larger screen."""
+        self.page.set_viewport_size(LARGE)
+        self.page.evaluate("Reveal.slide(0, 0)")
+
+    def assert_complete(self):
+        """Assert that the space bar has moved on through all slides."""
+        for walked in self.walks:
+            assert len(walked) == len(self.slides)
+
+    def assert_fitting(self):
+        """Assert that everything fits on all slides."""
+        slides = chain.from_iterable(self.walks)
+        problems = list(chain.from_iterable(slides))
+        assert not problems, "\n".join(problems)
+
+    def assert_typeset(self):
+        """Assert that all formulas are there, and none shows an error."""
+        prose = "\n".join(
+            cell.source
+            for slide in self.slides
+            for cell in slide
+            if cell.cell_type == "markdown"
+        )
+        assert self.page.evaluate(FORMULAS) == len(FORMULA.findall(prose))
+        assert not self.page.query_selector(
+            ".MathJax_Error, mjx-merror, .merror"
+        )

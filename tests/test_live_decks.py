@@ -5,28 +5,37 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from chromium import page_of
 from decks import slides_of
+from nbformat.sign import NotebookNotary
 from sessions import find_session, read_ipynb
 from slides import (
     COUNT,
-    LARGE,
     SECTION,
     SESSIONS,
     SMALL,
-    check_deck,
+    Deck,
     kind_of,
-    problems_of,
+    measure,
     settle,
-    walk,
 )
 
 SESSION = find_session("2")  # for what does not depend on the session
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
-@pytest.fixture(scope="module")
+def pytest_generate_tests(metafunc):
+    """Look at each session in turn; run the cells of only one, which takes long."""
+    if "session" in metafunc.fixturenames:
+        live = find_session(metafunc.config.getoption("live"))
+        runs = metafunc.function is test_the_deck_runs_live
+        sessions = [live] if runs else SESSIONS
+        metafunc.parametrize("session", sessions, ids=str, scope="module")
+
+
+@pytest.fixture(scope="session")
 def server(project):
     """Start what `make slides` starts, and return the address that it prints."""
     process = subprocess.Popen(
@@ -47,15 +56,17 @@ def server(project):
     process.wait(timeout=30)
 
 
-def open_live(page, server, session):
+def open_rise(page, server, session):
     """Open a session's live deck as `make slides` does, and wait until it stands."""
-    page.goto(server.replace(SESSION.name, session.name), wait_until="commit")
+    page.goto(server.replace(str(SESSION), str(session)), wait_until="commit")
     page.wait_for_function(
         "document.body?.classList.contains('rise-enabled') && window.Reveal"
         " && Reveal.isReady() && Jupyter.notebook.kernel?.is_connected()",
         timeout=60_000,
     )
     settle(page)
+    # RISE lays out the slides once more, a quarter of a second after it starts.
+    page.evaluate("new Promise((done) => setTimeout(done, 250))")
 
 
 def open_lab(page, server, session):
@@ -72,40 +83,61 @@ def open_lab(page, server, session):
     settle(page)
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=str)
-@pytest.mark.parametrize(
-    ("opener", "size"),
-    [(open_live, SMALL), (open_live, LARGE), (open_lab, SMALL)],
-    ids=["rise 1280x720", "rise 1920x1080", "lab 1280x720"],
-)
-def test_every_slide_fits_with_no_network(
-    browser, server, session, opener, size
-):
-    page, outside = page_of(browser, viewport=size)
+@pytest.fixture(scope="module", params=["rise", "lab"])
+def deck(request, browser, server, session):
+    """Open a session's live deck, for the first time, and walk through it.
+
+    In classic RISE it is walked through at both sizes, in JupyterLab's deck at
+    the smaller one.
+    """
+    nb = read_ipynb(session)
+    NotebookNotary().sign(nb)  # as `make slides` does
+    page, outside = page_of(browser, viewport=SMALL)
+    opener = open_rise if request.param == "rise" else open_lab
     opener(page, server, session)
-    check_deck(page, session)
-    assert not outside, "A deck asked the network for these; it must not."
+    deck = Deck(page, outside, slides_of(nb))
+    deck.walk()
+    if request.param == "rise":
+        deck.enlarge()
+        deck.walk()
+    yield deck
     page.context.close()
 
 
-def test_the_deck_honours_its_settings_on_a_cold_first_load(browser, server):
-    settings = read_ipynb(SESSION).metadata.rise
-    for _ in range(2):
-        page, _ = page_of(browser, viewport=SMALL)
-        open_live(page, server, SESSION)
-        used = page.evaluate("Reveal.getConfig()")
-        for name in ("center", "controls", "slideNumber", "transition"):
-            assert used[name] == settings[name]
-        assert page.inner_text("#rise-footer") == settings.footer
-        assert page.inner_text(f"{SECTION} h1").startswith("Intuitive AI")
-        page.context.close()
+in_classic_rise = pytest.mark.parametrize("deck", ["rise"], indirect=True)
 
 
+def test_the_space_bar_moves_on_through_every_slide(deck):
+    deck.assert_complete()
+
+
+def test_every_slide_fits(deck):
+    deck.assert_fitting()
+
+
+def test_every_formula_is_typeset(deck):
+    deck.assert_typeset()
+
+
+def test_no_deck_asks_the_network(deck):
+    assert not deck.outside, "A deck asked the network for these; it must not."
+
+
+@in_classic_rise
+def test_the_deck_honours_its_settings_on_a_cold_first_load(deck, session):
+    settings = read_ipynb(session).metadata.rise
+    used = deck.page.evaluate("Reveal.getConfig()")
+    for name in ("center", "controls", "slideNumber", "transition"):
+        assert used[name] == settings[name]
+    assert deck.page.inner_text("#rise-footer") == settings.footer
+    assert deck.title.startswith("Intuitive AI")
+
+
+@in_classic_rise
 @pytest.mark.timeout(1200)
-def test_the_deck_runs_live(browser, server, pytestconfig):
-    session = find_session(pytestconfig.getoption("live"))
-    page, outside = page_of(browser, viewport=SMALL)
-    open_live(page, server, session)
+def test_the_deck_runs_live(deck):
+    page = deck.page
+    page.set_viewport_size(SMALL)
     outputs = "document.querySelectorAll('.output_area').length"
     stored = page.evaluate(outputs)
     page.evaluate("Jupyter.notebook.clear_all_output()")
@@ -122,12 +154,18 @@ def test_the_deck_runs_live(browser, server, pytestconfig):
     assert page.evaluate(outputs) == stored
 
     # One cell as a presenter runs it, on the first slide with but one, that prints.
-    cells = page.locator(f"{SECTION} .code_cell:not(.reveal-skip)")
-    printing = cells.filter(has=page.locator(".output_stream"))
-    next(it for it in walk(page) if cells.count() == printing.count() == 1)
-    while not printing.is_visible():
+    page.evaluate(
+        """const slide =
+             [...document.querySelectorAll(".slides section:not(.stack)")]
+             .find((it) => {
+               const cells = it.querySelectorAll(".code_cell:not(.reveal-skip)");
+               return cells.length === 1 && cells[0].querySelector(".output_stream");
+             });
+           const { h, v } = Reveal.getIndices(slide);
+           Reveal.slide(h, v, -1);  // all its fragments hidden"""
+    )
+    while not page.locator(f"{SECTION} .output_stream").is_visible():
         page.keyboard.press("Space")  # it stands in a fragment
-        page.wait_for_timeout(100)
     selected = page.locator(f"{SECTION} .code_cell.selected")
     selected.wait_for()
     page.evaluate("Jupyter.notebook.get_selected_cell().clear_output()")
@@ -135,21 +173,34 @@ def test_the_deck_runs_live(browser, server, pytestconfig):
     assert not output.count()
     page.keyboard.press("Control+Enter")
     output.wait_for(timeout=10_000)
-    assert not problems_of(page)
-    assert not outside
-    page.context.close()
+    (problems,) = measure(page, slides=1)
+    assert not problems, "\n".join(problems)
+    assert not deck.outside
+    # The kernel holds the session's data, and the server stays for other tests.
+    page.evaluate("Jupyter.notebook.session.delete()")
 
 
-def test_the_speaker_window_shows_each_slides_notes(browser, server):
+@pytest.fixture(scope="module")
+def short(project):
+    """Return the path of a notebook with the first four slides of Session 2."""
+    nb = read_ipynb(SESSION)
+    fifth = slides_of(nb)[4][0]
+    nb.cells = nb.cells[: nb.cells.index(fifth)]
+    del nb.metadata["jupytext"]  # it is no pair
+    path = SESSION.with_name("short")
+    nbformat.write(nb, project / f"{path}.ipynb")
+    NotebookNotary().sign(nb)
+    return path
+
+
+def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
     page, _ = page_of(browser, viewport=SMALL)
-    open_live(page, server, SESSION)
-    slides = slides_of(read_ipynb(SESSION))
+    open_rise(page, server, short)
     with page.expect_popup() as popup:
         page.keyboard.press("t")
-    speaker = popup.value
-    for slide in slides[:4]:
+    shown = popup.value.locator(".speaker-controls-notes")
+    for slide in slides_of(read_ipynb(SESSION))[:4]:
         notes = [c.source for c in slide if kind_of(c) == "notes"]
-        shown = speaker.locator(".speaker-controls-notes")
         if notes:
             words = re.sub(r"[*_`$]", "", notes[0])[:40]
             shown.get_by_text(words).first.wait_for(timeout=60_000)
@@ -159,10 +210,10 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server):
     page.context.close()
 
 
-def test_the_deck_in_jupyterlab_is_one_click_away(browser, server):
+def test_the_deck_in_jupyterlab_is_one_click_away(browser, server, short):
     page, outside = page_of(browser, viewport=SMALL)
     base, token = server.split("/nbclassic")[0], server.split("?")[1]
-    page.goto(f"{base}/lab/tree/{SESSION}.ipynb?{token}")
+    page.goto(f"{base}/lab/tree/{short}.ipynb?{token}")
     page.click('[data-command="RISE:preview"]', timeout=60_000)
     deck = page.frame_locator("iframe").locator(SECTION).first
     deck.get_by_role("heading").first.wait_for(timeout=60_000)

@@ -3,9 +3,11 @@
 import base64
 import io
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -15,54 +17,89 @@ import pypdf
 import pytest
 from chromium import page_of
 from colorspacious import cspace_convert, deltaE
-from decks import deck_of, packages, print_pdf, slides_of
+from decks import (
+    PACKAGES,
+    deck_of,
+    index_of,
+    packages,
+    prepare,
+    print_deck,
+    slides_of,
+    write_deck,
+)
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sessions import read_ipynb
 from slides import (
     FORMULA,
-    LARGE,
     SESSIONS,
     SMALL,
     STYLE,
-    check_deck,
+    Deck,
     kind_of,
-    problems_of,
     settle,
     walk,
 )
 
-on_every_session = pytest.mark.parametrize("session", SESSIONS, ids=str)
+ROOT = Path.cwd()
+AXE = """axe.run({ resultTypes: ["violations"], selectors: false })"""
+
+
+@pytest.fixture(scope="module", params=SESSIONS, ids=str)
+def session(request):
+    """Return the path of a session, whose deck all tests look at in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Return a folder that holds what decks stand on."""
+    folder = tmp_path_factory.mktemp("decks")
+    prepare(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def decks(project):
-    """Return the folder that `make decks` has filled."""
-    done = subprocess.run(
-        [sys.executable, "tests/tools/decks.py"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return project / "build"
+def built(folder, session):
+    """Write a session's deck as `make decks` does, and return its path."""
+    return write_deck(session, folder)
 
 
-def open_static(page, decks, session):
-    """Open a session's static deck from its file."""
-    page.goto((decks / f"{session.name}.html").as_uri())
+def open_static(page, deck):
+    """Open a static deck from its file."""
+    page.goto(deck.as_uri())
     page.wait_for_selector(".reveal.ready")
     settle(page)
 
 
-@on_every_session
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["1280x720", "1920x1080"])
-def test_every_slide_fits_with_no_network(browser, decks, session, size):
-    page, outside = page_of(browser, viewport=size)
-    open_static(page, decks, session)
-    check_deck(page, session)
-    assert not outside, "A deck asked the network for these; it must not."
+@pytest.fixture(scope="module")
+def deck(browser, built, session):
+    """Open a session's static deck, and walk through it at both sizes."""
+    page, outside = page_of(browser, viewport=SMALL)
+    open_static(page, built)
+    deck = Deck(page, outside, slides_of(read_ipynb(session)))
+    deck.shut_out = violations(page)
+    deck.walk()
+    deck.enlarge()
+    deck.walk()
+    yield deck
     page.context.close()
+
+
+def test_the_space_bar_moves_on_through_every_slide(deck):
+    deck.assert_complete()
+
+
+def test_every_slide_fits(deck):
+    deck.assert_fitting()
+
+
+def test_every_formula_is_typeset(deck):
+    deck.assert_typeset()
+
+
+def test_no_deck_asks_the_network(deck):
+    assert not deck.outside, "A deck asked the network for these; it must not."
 
 
 def undescribed(page):
@@ -74,13 +111,9 @@ def undescribed(page):
     return [it for it in texts if len(it) < 40 or it.startswith("No desc")]
 
 
-@on_every_session
-def test_every_picture_is_described(browser, decks, session):
-    page, _ = page_of(browser)
-    open_static(page, decks, session)
-    assert page.query_selector("img")
-    assert not undescribed(page)
-    page.context.close()
+def test_every_picture_is_described(deck):
+    assert deck.page.query_selector("img")
+    assert not undescribed(deck.page)
 
 
 def violations(page):
@@ -88,24 +121,42 @@ def violations(page):
     page.add_script_tag(path=packages() / "axe-core" / "axe.min.js")
     return [
         f"{it['id']}: {it['help']}: {node['html'][:200]}"
-        for it in page.evaluate("axe.run()")["violations"]
+        for it in page.evaluate(AXE)["violations"]
         if it["impact"] in ("serious", "critical")
         or it["id"] == "heading-order"
         for node in it["nodes"]
     ]
 
 
-@on_every_session
-def test_nothing_in_a_deck_shuts_anybody_out(browser, decks, session):
-    page, _ = page_of(browser, viewport=SMALL)
-    open_static(page, decks, session)
-    assert not violations(page)
-    # In print all slides are shown at once.
-    page.goto(f"{decks.as_uri()}/{session.name}.html?print-pdf")
-    page.wait_for_selector(".pdf-page .deck-footer", state="attached")
-    found = violations(page)
-    assert not found, "\n".join(found)
+@dataclass
+class Handouts:
+    """A deck's PDFs, and what was seen on the pages that were printed."""
+
+    slides: Path
+    notes: Path
+    shut_out: list  # what axe-core found where all slides are shown at once
+    cut: list  # notes that are longer than the room below their slide
+
+
+@pytest.fixture(scope="module")
+def handouts(browser, built):
+    """Print a session's deck as `make decks` does, and look at what is printed."""
+    page, _ = page_of(browser)
+    slides = print_deck(page, built, "")
+    shut_out = violations(page)
+    notes = print_deck(page, built, "_notes")
+    cut = page.evaluate(
+        """[...document.querySelectorAll(".speaker-notes-pdf")]
+           .filter((it) => it.scrollHeight > it.clientHeight + 1)
+           .map((it) => it.textContent.trim())"""
+    )
     page.context.close()
+    return Handouts(slides, notes, shut_out, cut)
+
+
+def test_nothing_in_a_deck_shuts_anybody_out(deck, handouts):
+    found = deck.shut_out + handouts.shut_out
+    assert not found, "\n".join(found)
 
 
 def squashed(text):
@@ -113,18 +164,17 @@ def squashed(text):
     return re.sub(r"\W", "", unicodedata.normalize("NFKC", text))
 
 
-@on_every_session
-@pytest.mark.parametrize("suffix", ["", "_notes"])
+@pytest.mark.parametrize("kind", ["slides", "notes"])
 def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
-    decks, session, suffix
+    handouts, session, kind
 ):
-    pdf = pypdf.PdfReader(decks / f"{session.name}{suffix}.pdf")
+    pdf = pypdf.PdfReader(getattr(handouts, kind))
     slides = slides_of(read_ipynb(session))
     assert len(pdf.pages) == len(slides)
     for page, slide in zip(pdf.pages, slides, strict=True):
         printed = squashed(page.extract_text())
         for cell in slide:
-            if kind_of(cell) == "notes" and not suffix:
+            if kind_of(cell) == "notes" and kind == "slides":
                 assert "Presenter" not in printed
                 continue
             # Formulas are drawings; what else is in Markdown has letters only
@@ -137,39 +187,90 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 assert squashed(word) in printed, (word, printed)
 
 
-@on_every_session
-def test_the_notes_fit_below_their_slides(browser, decks, session):
-    page, _ = page_of(browser)
-    query = "print-pdf&showNotes=true&height=1000"
-    page.goto(f"{decks.as_uri()}/{session.name}.html?{query}")
-    page.wait_for_selector(".pdf-page .deck-footer", state="attached")
-    cut = page.evaluate(
-        """[...document.querySelectorAll(".speaker-notes-pdf")]
-           .filter((it) => it.scrollHeight > it.clientHeight + 1)
-           .map((it) => it.textContent.trim())"""
+def test_the_notes_fit_below_their_slides(handouts):
+    assert not handouts.cut, "Shorten these:\n" + "\n".join(handouts.cut)
+
+
+def test_the_index_links_the_deck_and_its_handouts(handouts, session):
+    folder = handouts.slides.parent
+    index = index_of(folder)
+    links = re.findall(rf'href="({session.name}\S+)"', index)
+    assert len(links) == 3
+    for link in links:
+        assert (folder / link).is_file()
+    (about,) = re.findall(rf'<p>(.+)</p>\n<p><a href="{links[0]}', index)
+    assert re.search(r"About \d+ minutes to read", about)
+    assert re.search(r"runs in under \d+ seconds", about)
+
+
+@pytest.fixture
+def short_sessions(tmp_path, monkeypatch):
+    """Stand in a copy of the project with two slides each of two sessions."""
+    for name in ("tests", "notebooks"):
+        alone = shutil.ignore_patterns("data", "solutions", "[0-9][0-9]_*")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=alone)
+    packages()
+    (tmp_path / PACKAGES).symlink_to(ROOT / PACKAGES)
+    for session in SESSIONS[:2]:
+        nb = read_ipynb(session)
+        third = slides_of(nb)[2][0]
+        nb.cells = nb.cells[: nb.cells.index(third)]
+        nbformat.write(nb, tmp_path / f"{session}.ipynb")
+    monkeypatch.chdir(tmp_path)
+    return SESSIONS[:2]
+
+
+def make_decks(*arguments):
+    """Run what `make decks` runs; return its exit status and its error."""
+    done = subprocess.run(
+        [sys.executable, "tests/tools/decks.py", *arguments],
+        capture_output=True,
+        text=True,
     )
-    assert not cut, "Shorten these notes:\n" + "\n".join(cut)
-    page.context.close()
+    return done.returncode, done.stderr
 
 
-def test_the_index_links_every_deck_and_handout(browser, decks):
-    index = (decks / "index.html").read_text(encoding="utf-8")
+def test_make_decks_builds_all_sessions_or_one(short_sessions, browser):
+    assert make_decks() == (0, "")
+    folder = Path("build").absolute()
+    index = folder / "index.html"
     page, outside = page_of(browser)
-    page.goto((decks / "index.html").as_uri())
+    page.goto(index.as_uri())
     assert not violations(page)
     assert not outside
     page.context.close()
-    links = re.findall(r'href="([^"]+)"', index)
-    for session in SESSIONS:
-        assert f"{session.name}.html" in links
+    links = re.findall(r'href="([^"]+)"', index.read_text())
+    names = [it.name for it in short_sessions]
+    ends = (".html", ".pdf", "_notes.pdf")
+    assert links == [f"{name}{end}" for name in names for end in ends]
     for link in links:
-        assert (decks / link).is_file()
-    assert len(re.findall(r"About \d+ minutes to read", index)) == len(
-        SESSIONS
-    )
-    assert len(re.findall(r"runs in under \d+ seconds", index)) == len(
-        SESSIONS
-    )
+        if link.endswith(".pdf"):
+            assert len(pypdf.PdfReader(folder / link).pages) == 2
+        else:
+            assert (folder / link).is_file()
+
+    # One session: it is built anew, and all else stays.
+    first, second = (folder / f"{name}.html" for name in names)
+    first.write_text("what was there")
+    second.unlink()
+    assert make_decks("--session", "2") == (0, "")
+    assert "reveal.js" in second.read_text(encoding="utf-8")
+    assert first.read_text() == "what was there"
+    assert re.findall(r'href="([^"]+html)"', index.read_text()) == [
+        first.name,
+        second.name,
+    ]
+
+    # Where it fails, everything stays.
+    before = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
+    nb = read_ipynb(short_sessions[1])
+    nb.cells.append(nbformat.v4.new_code_cell("not_run"))
+    nbformat.write(nb, f"{short_sessions[1]}.ipynb")
+    status, said = make_decks("--session", "2")
+    assert status != 0
+    assert "do `make run`" in said
+    after = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
+    assert after == before
 
 
 def test_plot_colours_are_told_apart_by_everybody():
@@ -271,19 +372,27 @@ def cell_with(kind, content):
     return cell
 
 
-def test_each_way_to_overflow_is_caught(browser, decks):
-    nb = nbformat.v4.new_notebook(metadata={"rise": {"footer": "Faults"}})
+def faulty(folder, cells):
+    """Write a deck of these cells into a folder, and return its path."""
+    metadata = {"rise": {"footer": "Faults"}, "running_seconds": 10}
+    nb = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    deck = folder / "faults.html"
+    deck.write_text(deck_of(nb), encoding="utf-8")
+    return deck
+
+
+def test_each_way_to_overflow_is_caught(browser, folder):
+    cells = []
     for name, (kind, content, show, _) in FAULTS.items():
         title = nbformat.v4.new_markdown_cell(f"## {name}")
         title.metadata["slideshow"] = {"slide_type": "slide"}
         cell = cell_with(kind, content)
         cell.metadata["slideshow"] = show
-        nb.cells += [title, cell]
-    deck = decks / "faults.html"
-    deck.write_text(deck_of(nb), encoding="utf-8")
+        cells += [title, cell]
+    deck = faulty(folder, cells)
     page, _ = page_of(browser, viewport=SMALL)
-    open_static(page, decks, Path("faults"))
-    found = [problems_of(page) for _ in walk(page)]
+    open_static(page, deck)
+    found = walk(page)
     for (name, fault), problems in zip(FAULTS.items(), found, strict=True):
         said = "\n".join(problems)
         if fault[-1] is None:
@@ -294,22 +403,19 @@ def test_each_way_to_overflow_is_caught(browser, decks):
             assert re.search(r"by \d+ px$", said)
 
     # What hangs over a slide's lower edge hangs over its page, too.
-    print_pdf(page, deck, "", decks / "faults.pdf")
-    assert len(pypdf.PdfReader(decks / "faults.pdf").pages) > len(FAULTS)
+    pdf = print_deck(page, deck, "")
+    assert len(pypdf.PdfReader(pdf).pages) > len(FAULTS)
     page.context.close()
 
 
-def test_what_shuts_out_or_asks_the_network_is_caught(browser, decks):
+def test_what_shuts_out_or_asks_the_network_is_caught(browser, folder):
     slide = nbformat.v4.new_markdown_cell(
         '# Title\n\n#### too deep\n\n<p style="color: #cccccc">pale</p>\n\n'
         '<img src="https://example.org/a.png">'
     )
     slide.metadata["slideshow"] = {"slide_type": "slide"}
-    nb = nbformat.v4.new_notebook(metadata={"rise": {"footer": "Faults"}})
-    nb.cells = [slide]
-    (decks / "faults.html").write_text(deck_of(nb), encoding="utf-8")
     page, outside = page_of(browser, viewport=SMALL)
-    open_static(page, decks, Path("faults"))
+    open_static(page, faulty(folder, [slide]))
     assert outside == ["https://example.org/a.png"]
     ids = {line.split(":")[0] for line in violations(page)}
     assert ids == {"color-contrast", "heading-order"}

