@@ -9,6 +9,7 @@ import shutil
 import nbformat
 import pytest
 from sessions import as_md, find_session, read_ipynb, write_safely
+from slides import kind_of
 
 SESSION = find_session("2").absolute()
 ROOT = SESSION.parent.parent
@@ -195,7 +196,7 @@ def test_every_fault_in_the_files_is_caught(project, pytester):
     long.source += "\nx" * 12
     nb.cells[0].source += "\n\n" + "too long " * 40
     nb.cells[0].metadata.slideshow.slide_type = "side"
-    nb.cells = [it for it in nb.cells if "*Presenter:*" not in it.source]
+    nb.cells = [it for it in nb.cells if kind_of(it) != "notes"]
     folded = next(it for it in nb.cells if "<details>" in it.source)
     nb.cells.remove(folded)
     _, gap = cell(nb, "answer_2 = None")
