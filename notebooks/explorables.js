@@ -13,25 +13,28 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
     const controls = document.createElement("div");
     controls.style = "align-items: center; background: #fdfcf9; color: #1f2933; display: flex; flex: none; flex-wrap: wrap; gap: 0 0.8em; padding: 0.2em 0.5em";
     figure.append(controls);
-    // A deck, or the notebook around it, must not take these keys and moves.
-    controls.dataset.lmSuppressShortcuts = controls.dataset.preventSwipe = "true";
-    for (const type of ["keydown", "keyup", "keypress", "mousedown", "click", "dblclick", "focusin",
+    // A deck or a notebook around it must not take these moves and keys.
+    controls.dataset.preventSwipe = "true";
+    for (const type of ["keydown", "keyup", "mousedown", "click", "dblclick", "focusin",
       "pointerdown", "pointermove", "touchstart", "touchmove", "touchend"])
-      controls.addEventListener(type, (event) => event.stopPropagation());
+      controls.addEventListener(type, (event) => {
+        if (!event.key || /^(Arrow|Page|Home|End)/.test(event.key)) event.stopPropagation();
+      });
 
     function control(words, settings, style) {
       const label = controls.appendChild(document.createElement("label"));
       const input = Object.assign(document.createElement("input"), settings);
-      label.style = `align-items: center; display: flex; gap: 0.4em; margin: 0; ${style}`;
+      label.style = `align-items: center; font: inherit; display: flex; gap: 0.4em; margin: 0; ${style}`;
       input.style = "accent-color: #0b4a6f; flex: 1; height: 1.8em; margin: 0; min-width: 1.2em";
       label.append(words, input);
+      input.dataset.lmSuppressShortcuts = "true"; // what JupyterLab asks for
       input.addEventListener("input", show);
       return input;
     }
 
     const range = control(slider, { type: "range", min: 0, max: values.length - 1, value: start }, "flex: 1 1 40%");
     const said = controls.appendChild(document.createElement("output"));
-    said.style = "min-width: 3.5em; padding: 0";
+    said.style = "color: inherit; font: inherit; min-width: 3.5em; padding: 0";
     if (choice) controls.append(`${choice}:`);
     const group = `${name}-${Math.random()}`;
     const options = choice ? choices.map((it, at) =>

@@ -65,13 +65,16 @@ def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
     slider = page.locator(".explorable input[type=range]")
     # What the deck around it would see of the keys.
     page.evaluate(
-        "document.addEventListener('keydown', () => { window.heard = true })"
+        "window.heard = []; document.addEventListener("
+        "'keydown', (event) => window.heard.push(event.key))"
     )
     slider.focus()
     for key in ("ArrowRight", "ArrowLeft", "End", "Home"):
         assert moved(page, lambda key=key: page.keyboard.press(key))
-    assert not page.evaluate("window.heard"), (
-        "The arrow keys reach the deck, which would turn to another slide."
+    page.keyboard.press("Space")
+    assert page.evaluate("window.heard") == [" "], (
+        "The deck must hear the space bar, which leaves the slide, and none "
+        "of the keys that move the slider."
     )
 
     box = slider.bounding_box()
