@@ -2,10 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks run sync lint test bench
 SESSION ?= 2
-PYTHON := .venv/bin/python
-# An active environment is not ours to use, and where Python may not keep its
-# compiled files, each import of the libraries takes four times as long.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
+# Whatever a person has set for Python, Jupyter, git, ... is left out; -I leaves
+# it out until clean.py has seen to that.
+PYTHON := .venv/bin/python -I tests/tools/clean.py
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
