@@ -134,8 +134,6 @@ class Contents(AsyncLargeFileManager):
 class OurKernel(KernelSpecManager):
     """The kernel of our environment, under whatever name it is asked for."""
 
-    allowed_kernelspecs = {NATIVE_KERNEL_NAME}
-
     def get_kernel_spec(self, kernel_name):
         """Return our kernel."""
         return super().get_kernel_spec(NATIVE_KERNEL_NAME)
