@@ -232,4 +232,196 @@ def test_opening_looking_and_saving_change_no_file(opened, project):
 
 @everywhere
 def test_nobody_is_greeted_by_a_popup(opened):
-    expect(opened.page.locator(POPUPS)).to_have_count(0)
+    shown = opened.page.locator(POPUPS).filter(visible=True)
+    assert not shown.all_inner_texts()
+
+
+def heading(page):
+    """Return the place of the heading on the slide that is shown."""
+    return page.locator(f"{SECTION} h1").filter(visible=True)
+
+
+@in_decks
+def test_a_presenters_remote_works_as_in_any_deck(opened):
+    page = opened.page
+    fragment = page.locator(".fragment")
+    page.evaluate("window.sameAsBefore = true")
+
+    def press(key, title):
+        page.keyboard.press(key)
+        expect(heading(page)).to_contain_text(title)
+
+    press("Home", "One")
+    press("PageDown", "Two")
+    press("PageDown", "Two")
+    expect(fragment).to_have_class(re.compile("visible"))
+    for key, title in (
+        *(("PageDown", "Three"), ("PageUp", "Two"), ("Space", "Three")),
+        *(("Shift+Space", "Two"), ("ArrowDown", "Three"), ("ArrowUp", "Two")),
+        *(("ArrowRight", "Four"), ("ArrowLeft", "Two"), ("End", "Four")),
+    ):
+        press(key, title)
+    for key, state in (
+        ("b", "paused"),
+        (".", "paused"),
+        ("Escape", "overview"),
+    ):
+        for count in (1, 0):
+            page.keyboard.press(key)
+            expect(page.locator(f".reveal.{state}")).to_have_count(count)
+    press("F5", "Four")
+    press("Shift+F5", "Four")
+    assert page.evaluate("window.sameAsBefore"), (
+        "The deck was loaded anew, and what has been run is lost."
+    )
+
+
+@in_decks
+def test_no_key_edits_the_notebook(opened, project):
+    page = opened.page
+    letters = sorted({*string.ascii_letters} - {"t"})  # it opens a window
+    named = [
+        "Enter",
+        "Delete",
+        "Backspace",
+        "Insert",
+        "Tab",
+        "Shift+ArrowDown",
+    ]
+    with_ctrl = [f"Control+{it}" for it in "abcdghijklmuvxyz"]
+    moving = [
+        f"{modifier}+{it}"
+        for modifier in ("Alt", "Control", "Control+Shift")
+        for it in ("ArrowUp", "ArrowDown", "Home", "Enter", "Minus")
+    ]
+    for key in (
+        *letters,
+        *string.digits,
+        *named,
+        *with_ctrl,
+        *moving,
+        "Minus",
+    ):
+        # Twice: Jupyter deletes a cell on "dd".
+        for _ in range(2):
+            page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
+    expect(page.locator(SECTION).first).to_be_visible()
+    save(page)
+    assert not changed(opened, project), "A key has edited the notebook."
+
+
+def go_to_two(page):
+    """Show the second slide; return its cell, which has been selected by then."""
+    page.keyboard.press("Home")
+    expect(heading(page)).to_contain_text("One")
+    page.keyboard.press("PageDown")
+    expect(heading(page)).to_contain_text("Two")
+    page.wait_for_timeout(
+        700
+    )  # RISE selects a slide's code after half a second
+    return page.locator(f"{SECTION} :is({CELLS})").first
+
+
+@in_decks
+@pytest.mark.parametrize("key", ["Control+Enter", "Shift+Enter"])
+def test_a_run_is_saved_and_every_cell_stays_in_its_place(opened, key):
+    path = opened.pair.with_suffix(".ipynb")
+    before = json.loads(opened.before[f"notebooks/{path.name}"])
+    cell = go_to_two(opened.page)
+    opened.page.keyboard.press(key)
+    output = cell.locator(".output_stream, .jp-OutputArea-output")
+    expect(output).to_have_text(re.compile(r"^\s*2\s*$"))
+    save(opened.page)
+    after = json.loads(path.read_text())
+    (output,) = after["cells"][3]["outputs"]
+    assert output["text"] == ["2\n"]
+    for nb in (before, after):
+        del nb["cells"][3]["outputs"], nb["cells"][3]["execution_count"]
+    assert after == before
+
+
+@in_decks
+def test_one_can_type_into_a_cell(opened):
+    page = opened.page
+    cell = go_to_two(page)
+    cell.locator(".CodeMirror, .cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  #b. xa")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type(" T")
+    page.keyboard.press("Escape")
+    expect(heading(page)).to_contain_text("Two")
+    expect(page.locator(".reveal.overview")).to_have_count(0)
+    save(page)
+    assert read_ipynb(opened.pair).cells[3].source == "print(1 + 1)  #b. x Ta"
+
+
+@in_decks
+def test_a_remote_moves_on_even_while_the_cursor_is_in_a_cell(opened):
+    page = opened.page
+    cell = go_to_two(page)
+    cell.locator(".CodeMirror, .cm-content").click()
+    page.keyboard.press("F5")
+    for title in ("Two", "Three"):
+        page.keyboard.press("PageDown")
+        expect(heading(page)).to_contain_text(title)
+
+
+@pytest.mark.parametrize("opened", ["rise"], indirect=True)
+def test_f5_starts_a_deck_that_was_left(opened, project):
+    page = opened.page
+    before = files_in(project)
+    deck = page.locator("body.rise-enabled")
+    page.evaluate("window.sameAsBefore = true")
+    for key, count in (("Alt+r", 0), ("F5", 1)):
+        page.keyboard.press(key)
+        expect(deck).to_have_count(count)
+        save(page)
+    assert page.evaluate("window.sameAsBefore")
+    assert files_in(project) == before
+
+
+def test_saving_session_1_in_its_deck_moves_no_cell(browser, server, project):
+    before = files_in(project)
+    session = find_session("1")
+    page = open_page(browser, server, "rise", session)
+    save(page)
+    page.context.close()
+    assert files_in(project) == before
+
+
+@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+def test_an_answer_is_saved_and_nothing_else(opened, project):
+    page, path = opened.page, opened.pair.with_suffix(".ipynb")
+    before = json.loads(path.read_text())
+    answer = page.locator(CELLS).nth(1)
+    answer.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + 1; answer")
+    page.keyboard.press("Control+Enter")
+    expect(answer.locator(".jp-OutputArea-output")).to_have_text("43")
+    page.wait_for_timeout(2500 * AUTOSAVE_SECONDS)
+    after = json.loads(path.read_text())
+    assert after["cells"][6]["source"] == ["answer = 42 + 1; answer"]
+    assert changed(opened, project) == [f"notebooks/{path.name}"]
+    del before["cells"][6], after["cells"][6]
+    assert after == before
+
+
+@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+def test_the_kernel_is_ours_and_knows_nothing_of_theirs(opened):
+    cell = opened.page.locator(CELLS).last
+    cell.locator(".cm-content").click()
+    opened.page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-OutputArea-output")).to_have_text(
+        re.compile(
+            rf"^{re.escape(sys.prefix)} False None\s+\S*inline 1\.5\s*$"
+        )
+    )
+
+
+def test_their_home_folder_is_as_it_was(server, home):
+    texts = {name: text.encode() for name, text in THEIR_FILES.items()}
+    assert files_in(home) == texts
