@@ -26,6 +26,7 @@ PLACES = {"rise": "nbclassic/notebooks", "lab deck": "rise", "lab": "lab/tree"}
 NUMBERS = dict(zip(PLACES, (97, 98, 99), strict=True))
 DECKS = ("rise", "lab deck")
 CELLS = ".code_cell, .jp-CodeCell"
+EDITOR = ".input_area, .jp-InputArea-editor"
 POPUPS = ".jp-Dialog, .modal.in, .Toastify__toast, #newsId, .alert:visible"
 AUTOSAVE_SECONDS = 1
 PROBE = """\
@@ -92,7 +93,10 @@ def short_notebook():
     for kind, cell in cells:
         if kind != "-":
             cell.metadata["slideshow"] = {"slide_type": kind}
-    return nbformat.v4.new_notebook(cells=[cell for _, cell in cells])
+    metadata = read_ipynb(find_session("1")).metadata
+    return nbformat.v4.new_notebook(
+        cells=[cell for _, cell in cells], metadata=metadata
+    )
 
 
 def write_short(pair):
@@ -346,7 +350,7 @@ def test_a_run_is_saved_and_every_cell_stays_in_its_place(opened, key):
 def test_one_can_type_into_a_cell(opened):
     page = opened.page
     cell = go_to_two(page)
-    cell.locator(".CodeMirror, .cm-content").click()
+    cell.locator(EDITOR).click()
     page.keyboard.press("Control+End")
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")
@@ -362,7 +366,7 @@ def test_one_can_type_into_a_cell(opened):
 def test_a_remote_moves_on_even_while_the_cursor_is_in_a_cell(opened):
     page = opened.page
     cell = go_to_two(page)
-    cell.locator(".CodeMirror, .cm-content").click()
+    cell.locator(EDITOR).click()
     page.keyboard.press("F5")
     for title in ("Two", "Three"):
         page.keyboard.press("PageDown")
@@ -397,7 +401,7 @@ def test_an_answer_is_saved_and_nothing_else(opened, project):
     page, path = opened.page, opened.pair.with_suffix(".ipynb")
     before = json.loads(path.read_text())
     answer = page.locator(CELLS).nth(1)
-    answer.locator(".cm-content").click()
+    answer.locator(EDITOR).click()
     page.keyboard.press("Control+End")
     page.keyboard.type(" + 1; answer")
     page.keyboard.press("Control+Enter")
@@ -413,7 +417,7 @@ def test_an_answer_is_saved_and_nothing_else(opened, project):
 @pytest.mark.parametrize("opened", ["lab"], indirect=True)
 def test_the_kernel_is_ours_and_knows_nothing_of_theirs(opened):
     cell = opened.page.locator(CELLS).last
-    cell.locator(".cm-content").click()
+    cell.locator(EDITOR).click()
     opened.page.keyboard.press("Control+Enter")
     expect(cell.locator(".jp-OutputArea-output")).to_have_text(
         re.compile(
