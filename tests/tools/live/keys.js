@@ -23,7 +23,7 @@ function deckKeys({ start, atEnd, run }) {
     " ": 32,
     Home: 36,
     End: 35,
-    Escape: 27, // the overview, and back
+    Escape: 27,
     b: 66, // a black screen, and back
     ".": 66,
     "/": 66,
@@ -33,7 +33,7 @@ function deckKeys({ start, atEnd, run }) {
     "Shift+F5": 0,
   };
   const FROM_REMOTE = /^(Shift\+F5|F5|PageUp|PageDown)$/;
-  const OF_RISE = ["t", "w", "?", ","]; // notes, overview, help, its buttons
+  const OF_RISE = ["t", "w", "?"]; // notes, overview, help
   const TEXT = `textarea, select, [contenteditable=true], .modal, dialog,
     input:not([type=range], [type=radio], [type=checkbox], [type=button])`;
 
@@ -47,10 +47,13 @@ function deckKeys({ start, atEnd, run }) {
   let known; // the deck that has its keys
   function press(code) {
     const deck = document.querySelector(".reveal .slides section");
-    // RISE takes most keys from reveal.js, to leave them to Jupyter.
-    if (deck !== known) ask("configure", { keyboard: true });
+    // RISE takes most keys from reveal.js, and leaves them to Jupyter. We take
+    // only those that it must not see where Jupyter has them: Escape, T and W.
+    if (deck !== known)
+      ask("configure", { keyboard: { 27: null, 84: null, 87: null } });
     known = deck;
-    if (code) ask("triggerKey", code);
+    if (code === CODES.Escape) ask("toggleOverview");
+    else if (code) ask("triggerKey", code);
   }
 
   // Whether Jupyter may have a key that is pressed while nobody types.
