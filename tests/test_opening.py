@@ -343,11 +343,28 @@ def test_one_can_type_into_a_cell(opened):
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")
     page.keyboard.type(" T")
-    page.keyboard.press("Escape")
+    # These would split the cell, and add one.
+    for key in ("Control+Shift+Minus", "Alt+Enter", "Escape"):
+        page.keyboard.press(key)
     expect(heading(page)).to_contain_text("Two")
     expect(page.locator(".reveal.overview")).to_have_count(0)
     save(page)
-    assert read_ipynb(opened.pair).cells[3].source == "print(1 + 1)  #b. x Ta"
+    nb = read_ipynb(opened.pair)
+    assert nb.cells[3].source == "print(1 + 1)  #b. x Ta"
+    assert len(nb.cells) == len(short_notebook().cells)
+
+
+@in_decks
+def test_running_on_beyond_the_last_slide_adds_no_cell(opened):
+    page = opened.page
+    page.keyboard.press("End")
+    expect(heading(page)).to_contain_text("Four")
+    for _ in range(4):
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(200)
+    save(page)
+    nb = read_ipynb(opened.pair)
+    assert len(nb.cells) == len(short_notebook().cells)
 
 
 @in_decks

@@ -44,14 +44,20 @@ function deckKeys({ start, atEnd, run }) {
   const ask = (method, ...args) =>
     postMessage(JSON.stringify({ method, args }), location.origin);
 
-  let known; // the deck that has its keys
+  // RISE takes most keys from reveal.js and leaves them to Jupyter. They are
+  // given back, also for the speaker's window, which sends its keys to reveal.js
+  // itself. Escape, T and W are not: where Jupyter has them, it alone has them.
+  let known;
+  function giveKeys() {
+    const first = document.querySelector(".reveal .slides section");
+    if (!inDeck() || first === known) return;
+    known = first;
+    ask("configure", { keyboard: { 27: null, 84: null, 87: null } });
+  }
+  setInterval(giveKeys, 500); // no event tells that a deck has started
+
   function press(code) {
-    const deck = document.querySelector(".reveal .slides section");
-    // RISE takes most keys from reveal.js, and leaves them to Jupyter. We take
-    // only those that it must not see where Jupyter has them: Escape, T and W.
-    if (deck !== known)
-      ask("configure", { keyboard: { 27: null, 84: null, 87: null } });
-    known = deck;
+    giveKeys();
     if (code === CODES.Escape) ask("toggleOverview");
     else if (code) ask("triggerKey", code);
   }
