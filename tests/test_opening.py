@@ -22,9 +22,15 @@ from slides import SECTION, SMALL
 
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\S+\?token=(\S+)")
 # How a notebook is opened: as a deck in classic Jupyter and in JupyterLab, and
-# to be read; and of each, the notebook's number.
-PLACES = {"rise": "nbclassic/notebooks", "lab deck": "rise", "lab": "lab/tree"}
-NUMBERS = dict(zip(PLACES, (97, 98, 99), strict=True))
+# to be read. JupyterLab says that a file "has changed on disk" where Ctrl-S and
+# an autosave come at the same time, so there the deck is opened twice.
+PLACES = {
+    "rise": "nbclassic/notebooks",
+    "lab deck": "rise",
+    "lab deck that autosaves": "rise",
+    "lab that autosaves": "lab/tree",
+}
+NUMBERS = dict(zip(PLACES, range(90, 100), strict=False))
 DECKS = ("rise", "lab deck")
 CELLS = ".code_cell, .jp-CodeCell"
 EDITOR = ".input_area, .jp-InputArea-editor"
@@ -170,9 +176,6 @@ def server(project, home):
         assert line, said
         said += line
     base, token = found.groups()
-    settings = "@jupyterlab/docmanager-extension:plugin"
-    seconds = json.dumps({"autosaveInterval": AUTOSAVE_SECONDS})
-    ask(base, token, f"lab/api/settings/{settings}", {"raw": seconds})
     yield base, token
     process.terminate()
     process.wait(timeout=30)
@@ -194,9 +197,14 @@ def ask(base, token, path, content=None):
 def open_page(browser, server, kind, name):
     """Open a notebook in one of the places, and wait until its kernel is ready."""
     base, token = server
+    seconds = AUTOSAVE_SECONDS if "autosaves" in kind else 120
+    settings = "lab/api/settings/@jupyterlab/docmanager-extension:plugin"
+    raw = json.dumps({"autosaveInterval": seconds})
+    ask(base, token, settings, {"raw": raw})
     page, _ = page_of(browser, viewport=SMALL)
     page.goto(f"{base}/{PLACES[kind]}/{name}.ipynb?reset&token={token}")
-    page.locator(".jp-Cell" if kind == "lab" else SECTION).first.wait_for()
+    shown = ".jp-Cell" if PLACES[kind] == "lab/tree" else SECTION
+    page.locator(shown).first.wait_for()
     for _ in range(300):
         kernels = [
             it["kernel"]
@@ -249,7 +257,7 @@ def changed(opened, project):
 
 @everywhere
 def test_opening_looking_and_saving_change_no_file(opened, project):
-    opened.page.wait_for_timeout(2500 * AUTOSAVE_SECONDS)
+    opened.page.wait_for_timeout(2000 * AUTOSAVE_SECONDS)
     assert not changed(opened, project), (
         "Looking at a notebook has changed it."
     )
@@ -419,7 +427,7 @@ def test_saving_session_1_in_its_deck_moves_no_cell(browser, server, project):
     assert [half.read_bytes() for half in halves] == before
 
 
-@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+@pytest.mark.parametrize("opened", ["lab that autosaves"], indirect=True)
 def test_an_answer_is_saved_and_nothing_else(opened, project):
     page = opened.page
     answer = page.locator(CELLS).nth(1)
@@ -428,7 +436,7 @@ def test_an_answer_is_saved_and_nothing_else(opened, project):
     page.keyboard.type(" + 1; answer")
     page.keyboard.press("Control+Enter")
     expect(answer.locator(".jp-OutputArea-output")).to_have_text("43")
-    page.wait_for_timeout(2500 * AUTOSAVE_SECONDS)
+    page.wait_for_timeout(2000 * AUTOSAVE_SECONDS)
     path = opened.pair.with_suffix(".ipynb")
     assert changed(opened, project) == [f"notebooks/{path.name}"]
     nb = json.loads(path.read_text())
@@ -436,7 +444,7 @@ def test_an_answer_is_saved_and_nothing_else(opened, project):
     assert without(nb, 6) == without(opened.wanted, 6)
 
 
-@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+@pytest.mark.parametrize("opened", ["lab that autosaves"], indirect=True)
 def test_the_kernel_is_ours_and_knows_nothing_of_theirs(opened):
     cell = opened.page.locator(CELLS).last
     cell.locator(EDITOR).click()
