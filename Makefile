@@ -1,16 +1,15 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks run sync lint test bench
-PYTHON := .venv/bin/python
+# Whatever a person has set for Python, Jupyter, git, ... is left out; -I leaves
+# it out until clean.py has seen to that.
+PYTHON := .venv/bin/python -I tests/tools/clean.py
 # These can be set on the command line, as in `make test SESSION=2`. They are
 # emptied here, because a variable of the shell may have the same name.
 SESSION =
 PORT =
 KEEP =
 ALL =
-# An active environment is not ours to use, and where Python may not keep its
-# compiled files, each import of the libraries takes four times as long.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'

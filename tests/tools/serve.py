@@ -15,8 +15,8 @@ import urllib.request
 import webbrowser
 from pathlib import Path
 
-from nbformat.sign import NotebookNotary
-from sessions import Problem, find_session, main, read_ipynb, write_safely
+from clean import environment
+from sessions import Problem, find_session, main, write_safely
 from sync import sync
 
 HOST = "127.0.0.1"  # nobody but this machine
@@ -27,35 +27,20 @@ IN_USE = (
     "away for a free one."
 )
 
-# RISE reads the deck's settings, and looks whether there are slides, as soon as
-# its own script is there. With a cold cache that is before the notebook has
-# arrived: no settings, no slides, no deck. So it is not loaded as an extension,
-# but by this script, once the notebook is there and its formulas are set.
-# Jupyter queues each cell's formulas on their own, and each waits for a tenth
-# of a second, a minute for a session: one pass over the page replaces them.
-# Autosave is off, so that what is tried out in front of the club changes no
-# file, unless somebody saves it.
-CUSTOM_JS = """
-define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
-  function launch() {
-    requirejs(["nbextensions/rise/main"], function (rise) {
-      rise.load_ipython_extension();
-    });
-  }
-  function typeset() {
-    MathJax.Hub.queue.queue = [];
-    MathJax.Hub.Queue(["Typeset", MathJax.Hub, "notebook"], launch);
-  }
-  function start() {
-    Jupyter.notebook.set_autosave_interval(0);
-    MathJax.Hub.Register.StartupHook("End", function () {
-      setTimeout(typeset, 0);
-    });
-  }
-  if (Jupyter.notebook && Jupyter.notebook._fully_loaded) start();
-  else events.one("notebook_loaded.Notebook", start);
-});
-"""
+PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
+LIVE = Path(__file__).parent / "live"
+EXTENSION = "deck-keys"  # as it is called in lab.js
+# No question about news, no search for updates, and nothing that asks our
+# server for what it does not have.
+LAB_WITHOUT = (
+    "@jupyterlab/apputils-extension:announcements",
+    "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/lsp-extension",
+    "@jupyterlab/fileeditor-extension:language-server",
+    "@jupyterlab/notebook-extension:language-server",
+    "@jupyterlab/terminal-extension",
+    "jupyterlab-jupytext",
+)
 
 
 def port_asked_for(text):
@@ -96,15 +81,38 @@ def address_in(folder):
     return ""
 
 
-def write_deck_settings(folder):
-    """Write the settings of a dependable deck into a new Jupyter config folder."""
-    extensions = {"load_extensions": {"rise/main": False}}
-    write_safely(folder / "nbconfig" / "notebook.json", json.dumps(extensions))
-    # Here and not in the notebook, where it would start a deck in JupyterLab,
-    # too, in front of somebody who wants to read.
-    autolaunch = {"autolaunch": True}
-    write_safely(folder / "nbconfig" / "rise.json", json.dumps(autolaunch))
-    write_safely(folder / "custom" / "custom.js", CUSTOM_JS)
+def write_settings(folder):
+    """Write what our server, RISE and JupyterLab read into their folders.
+
+    Takes: `folder`, that of the environment in which the server runs.
+    """
+    keys, deck, lab = (
+        (LIVE / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("keys", "deck", "lab")
+    )
+    extension = f"data/labextensions/{EXTENSION}"
+    build = {"load": "keys.js", "extension": "./extension"}
+    settings = {
+        # custom.js starts RISE, see there.
+        "nbconfig/notebook.json": {"load_extensions": {"rise/main": False}},
+        # Here and not in the notebook, where it would start a deck in
+        # JupyterLab, too, in front of somebody who wants to read.
+        "nbconfig/rise.json": {"autolaunch": True},
+        "labconfig/page_config.json": {
+            "buildCheck": False,
+            "disabledExtensions": dict.fromkeys(LAB_WITHOUT, True),
+        },
+    }
+    for name, content in settings.items():
+        write_safely(folder / "jupyter" / name, json.dumps(content))
+    write_safely(folder / "jupyter/custom/custom.js", keys + deck)
+    package = {
+        "name": EXTENSION,
+        "version": "0",
+        "jupyterlab": {"_build": build},
+    }
+    write_safely(folder / extension / "package.json", json.dumps(package))
+    write_safely(folder / extension / "keys.js", keys + lab)
 
 
 def start(port, token, folder):
@@ -114,27 +122,17 @@ def start(port, token, folder):
     files. Returns the process and its address, which is "" where the port is
     in use. Raises Problem where it does not start for another reason.
     """
+    write_settings(folder)
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
-        f"--ServerApp.ip={HOST}",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={Path.cwd()}",
+        *(sys.executable, LIVE / "server.py", f"--ServerApp.port={port}"),
         "--NotebookApp.show_banner=False",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # as in a container
     log = folder / "log"
     with log.open("w") as file:
         server = subprocess.Popen(
             command,
             # In the environment: a command line can be read by every user.
-            env={
-                **os.environ,
-                "JUPYTER_TOKEN": token,
-                "JUPYTER_RUNTIME_DIR": str(folder),
-            },
+            env=environment(folder) | {"JUPYTER_TOKEN": token},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -142,7 +140,7 @@ def start(port, token, folder):
     try:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and server.poll() is None:
-            base = address_in(folder)
+            base = address_in(folder / "runtime")
             if base and answers(f"{base}/api/status?token={token}"):
                 return server, base
             time.sleep(0.1)
@@ -187,32 +185,21 @@ def serve(path, port, folder):
 def tool():
     """Serve a live deck, or JupyterLab, on the loopback address."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
-    parser.add_argument("page", choices=["slides", "lab"])
+    parser.add_argument("page", choices=[*PAGES])
     parser.add_argument("--session", default="2")
     parser.add_argument("--port", default="")
     asked = parser.parse_args()
     session = find_session(asked.session)
     port = port_asked_for(asked.port)
-    # Jupyter would open whichever half is newer, and show no table of a
-    # notebook that nobody has called trustworthy. This one is our own.
     done = sync(session)
     if done:
         print(done)
-    NotebookNotary().sign(read_ipynb(session))
     # A closed terminal must end the server too.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if asked.page == "slides":
-            write_deck_settings(folder)
-            # custom.js is read from the one, extensions from the other.
-            os.environ["JUPYTER_CONFIG_DIR"] = name
-            os.environ["JUPYTER_CONFIG_PATH"] = name
-            serve(f"nbclassic/notebooks/{session}.ipynb", port, folder)
-        else:
-            serve(f"lab/tree/{session}.ipynb", port, folder)
+        serve(f"{PAGES[asked.page]}/{session}.ipynb", port, Path(name))
 
 
 if __name__ == "__main__":

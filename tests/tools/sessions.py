@@ -1,10 +1,11 @@
 """What the tools share: where the notebooks are, and how a pair is read."""
 
-import json
+import contextlib
 import os
 import re
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import jupytext
@@ -12,6 +13,22 @@ import nbformat
 from jupytext.config import load_jupytext_config
 
 NOTEBOOKS = Path("notebooks")
+OTHER_HALF = {".md": ".ipynb", ".ipynb": ".md"}
+OUR_NAME = re.compile(r"\d\d_[a-z0-9_]+")
+
+# What every notebook says, whichever machine and editor saved it.
+KERNELSPEC = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
+# What only the .ipynb holds: `make run` writes the first two, `make sync` the
+# last one.
+ONLY_IN_IPYNB = ("language_info", "running_seconds", "checksum")
+
+# The lines that a merge leaves behind. Tools that merge notebooks put them
+# into cells of their own, nbdev between backticks and nbdime in red.
+MARKER = re.compile(r"^(?:`|<span[^>]*>\**)?(?:<{7}|>{7})(?:[ `]|$)", re.M)
 
 
 class Problem(Exception):
@@ -35,21 +52,32 @@ def main(tool):
 def all_pairs():
     """Return the pairs' paths without suffix, sessions before solutions.
 
-    A pair is listed also where one of its halves is missing. Raises Problem
-    where there is none.
+    A pair is listed also where one of its halves is missing. A reader's own
+    copies are left out. They are the files with another kind of name, such as
+    my_02_neural_nets or 02_neural_nets-Copy1, and a single file that has the
+    number of a whole pair. Raises Problem where there is no pair.
     """
-    found = {
-        half.with_suffix("")
-        for folder in (NOTEBOOKS, NOTEBOOKS / "solutions")
-        for suffix in (".md", ".ipynb")
-        for half in folder.glob(f"[0-9][0-9]_*{suffix}")
+    found = {}
+    for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
+        for half in folder.glob("*"):
+            if half.suffix in OTHER_HALF and OUR_NAME.fullmatch(half.stem):
+                found.setdefault(half.with_suffix(""), []).append(half)
+    taken = {
+        (pair.parent, pair.name[:2])
+        for pair, halves in found.items()
+        if len(halves) == 2
     }
-    if not found:
+    pairs = [
+        pair
+        for pair, halves in found.items()
+        if len(halves) == 2 or (pair.parent, pair.name[:2]) not in taken
+    ]
+    if not pairs:
         raise Problem(
             "There is no notebook in notebooks/: run this in the project's folder."
         )
     return sorted(
-        found, key=lambda pair: (pair.parent != NOTEBOOKS, pair.name)
+        pairs, key=lambda pair: (pair.parent != NOTEBOOKS, pair.name)
     )
 
 
@@ -84,41 +112,108 @@ def find_session(number):
 
 
 def read_ipynb(pair):
-    """Return the notebook in `pair`.ipynb; raises Problem if it is damaged."""
-    path = pair.with_suffix(".ipynb")
-    try:
-        nb = nbformat.read(path, as_version=4)
-        nbformat.validate(nb)
-    except (
-        json.JSONDecodeError,
-        UnicodeDecodeError,
-        nbformat.ValidationError,
-        nbformat.reader.NotJSONError,
-        AttributeError,
-        KeyError,
-    ):
-        raise Problem(
-            f"{path} is damaged, perhaps half-written; nothing was changed: "
-            f"`git checkout {path}` brings back the committed one, or delete it "
-            f"and `make sync` rebuilds it from {pair.name}.md."
-        ) from None
-    return nb
+    """Return the notebook in `pair`.ipynb.
+
+    Raises Problem, which says what to do, where the file is missing or damaged
+    or holds the markers of a merge.
+    """
+    return read_half(pair.with_suffix(".ipynb"))
 
 
 def read_md(pair):
-    """Return the notebook that `pair`.md describes; Problem if it is damaged."""
-    path = pair.with_suffix(".md")
-    try:
-        nb = jupytext.read(path, as_version=4, config=config(path))
-    except Exception:  # whatever YAML, Unicode and jupytext's parser may raise
-        nb = None
-    if nb is None or not nb.cells or "jupytext" not in nb.metadata:
+    """Return the notebook that `pair`.md describes; raises as read_ipynb does."""
+    return read_half(pair.with_suffix(".md"))
+
+
+def read_half(path):
+    """Return the notebook in one half of a pair, or raise Problem."""
+    other = path.with_suffix(OTHER_HALF[path.suffix])
+    if not path.exists():
         raise Problem(
-            f"{path} is damaged, perhaps half-written; nothing was changed: "
-            f"`git checkout {path}` brings back the committed one, or delete it "
-            f"and `make sync` rebuilds it from {pair.name}.ipynb."
+            f"{path} is missing: `make sync` rebuilds it from {other.name}."
+        )
+    nb, marker = parse(path)
+    rebuild = (
+        f"move it out of {path.parent}/ and `make sync` rebuilds it from "
+        f"{other.name}."
+    )
+    if marker:
+        # Nobody can merge JSON by hand, and nobody needs to.
+        merge = (
+            rebuild[0].upper() + rebuild[1:]
+            if nb is None and is_whole(other)
+            else "Edit it until one text is left and the markers are gone, "
+            "then do `make sync`."
+        )
+        raise Problem(
+            f"{path} holds the conflict markers of a merge ({marker}), so "
+            f"nothing was changed. {merge}"
+        )
+    if nb is None:
+        mend = (
+            f"Mend it, or {rebuild}"
+            if is_whole(other)
+            else f"{other.name} cannot be read either, so put back an earlier "
+            f"copy of one of them, move the other one out of {path.parent}/, "
+            "and do `make sync`."
+        )
+        raise Problem(
+            f"{path} is damaged, perhaps half-written, so nothing was "
+            f"changed. {mend}"
         )
     return nb
+
+
+def is_whole(path):
+    """Return whether one half of a pair can be read, and was merged to the end."""
+    nb, marker = parse(path) if path.exists() else (None, "")
+    return nb is not None and not marker
+
+
+def parse(path):
+    """Return what one half of a pair holds, and where a merge was left open.
+
+    Takes: the path of a file. Returns the notebook, or None where the file is
+    damaged, and the place of the first conflict marker, or "".
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return None, ""
+    marker = MARKER.search(text)
+    place = (
+        f"line {text.count(chr(10), 0, marker.start()) + 1}" if marker else ""
+    )
+    nb = None
+    # A file that is no notebook, or half of one, may raise anything.
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        # Some editors leave cells without an id, or two with the same one.
+        warnings.simplefilter("ignore")
+        nb = (from_md if path.suffix == ".md" else from_ipynb)(text, path)
+    if nb and not place:
+        marked = [
+            i for i, c in enumerate(nb.cells, 1) if MARKER.search(c.source)
+        ]
+        place = f"cell {marked[0]}" if marked else ""
+    return nb, place
+
+
+def from_ipynb(text, path):
+    """Return the notebook that the text of an .ipynb holds; raises if there is none."""
+    nb = nbformat.convert(nbformat.reader.reads(text), 4)
+    _, nb = nbformat.validator.normalize(nb)
+    nbformat.validate(nb)
+    return nb
+
+
+def from_md(text, path):
+    """Return the notebook that a text in Markdown describes, None if it is cut off."""
+    nb = jupytext.reads(text, fmt="md", as_version=4, config=config(path))
+    opened, closed = (
+        text.count(f"<!-- #{it}") for it in ("region", "endregion")
+    )
+    whole = nb.cells and "jupytext" in nb.metadata and opened == closed
+    return nb if whole else None
 
 
 def config(path):
@@ -126,11 +221,65 @@ def config(path):
     return load_jupytext_config(os.path.abspath(path))
 
 
+def kept_metadata():
+    """Return the names of the metadata that our settings keep.
+
+    Returns two lists: the notebook's, and a cell's.
+    """
+    settings = config(NOTEBOOKS)
+    return [
+        [name for name in names.split(",") if not name.startswith("-")]
+        for names in (
+            settings.notebook_metadata_filter,
+            settings.cell_metadata_filter,
+        )
+    ]
+
+
+def cleaned(nb):
+    """Return a copy of a notebook without what editors and machines add to it.
+
+    Takes: `nb`, a notebook of the project or a dictionary of the same form.
+    What stays are the cells with their ids, sources, outputs and our metadata,
+    and the notebook's own metadata. The kernel is always ours, Python's
+    version is left out, and lines end with a newline only.
+    """
+    nb = nbformat.from_dict(nb)
+    settings = config(NOTEBOOKS)
+    of_notebook, of_cell = kept_metadata()
+    ours = nb.metadata | {
+        "kernelspec": KERNELSPEC,
+        "jupytext": {
+            "cell_metadata_filter": settings.cell_metadata_filter,
+            "formats": settings.default_formats(str(NOTEBOOKS / "a.ipynb")),
+            "notebook_metadata_filter": settings.notebook_metadata_filter,
+        },
+    }
+    nb.metadata = nbformat.from_dict(
+        {
+            name: ours[name]
+            for name in sorted([*of_notebook, *ONLY_IN_IPYNB])
+            if name in ours
+        }
+    )
+    # It changes with every machine, and says nothing.
+    nb.metadata.get("language_info", {}).pop("version", None)
+    for cell in nb.cells:
+        cell.source = re.sub("\r\n?", "\n", cell.source)
+        # An empty list of tags is what some editors leave in every cell.
+        cell.metadata = nbformat.from_dict(
+            {
+                name: cell.metadata[name]
+                for name in sorted(of_cell)
+                if cell.metadata.get(name)
+            }
+        )
+    return nb
+
+
 def as_md(nb, pair):
     """Return the text that `pair`.md must hold for it to say what `nb` says."""
-    # An .ipynb sorts a cell's metadata, so do it here too; and it is a copy.
-    nb = nbformat.reads(nbformat.writes(nb), as_version=4)
-    return jupytext.writes(nb, fmt="md", config=config(pair))
+    return jupytext.writes(cleaned(nb), fmt="md", config=config(pair))
 
 
 def write_safely(path, text):

@@ -1,0 +1,427 @@
+"""Opening a notebook is not editing it, and a remote's keys stay in the deck.
+
+The server is started by somebody who has set up everything against us.
+"""
+
+import json
+import os
+import re
+import string
+import subprocess
+import sys
+import urllib.request
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from chromium import page_of
+from playwright.sync_api import expect
+from sessions import as_md, cleaned, find_session, read_ipynb, write_safely
+from slides import SECTION, SMALL
+
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\S+\?token=(\S+)")
+# How a notebook is opened: as a deck in classic Jupyter and in JupyterLab, and
+# to be read; and of each, the notebook's number.
+PLACES = {"rise": "nbclassic/notebooks", "lab deck": "rise", "lab": "lab/tree"}
+NUMBERS = dict(zip(PLACES, (97, 98, 99), strict=True))
+DECKS = ("rise", "lab deck")
+CELLS = ".code_cell, .jp-CodeCell"
+POPUPS = ".jp-Dialog, .modal.in, .Toastify__toast, #newsId, .alert:visible"
+AUTOSAVE_SECONDS = 1
+PROBE = """\
+import os, sys, matplotlib.pyplot as plt
+print(sys.prefix, "theirs" in globals(), os.environ.get("JAX_PLATFORMS"))
+print(plt.get_backend(), plt.rcParams["lines.linewidth"])"""
+
+# What somebody may have, in the home folder and in the environment.
+THEIR_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
+THEIR_FILES = {
+    ".jupyter/jupyter_server_config.py": "c.ServerApp.base_url = '/theirs/'",
+    ".jupyter/jupyter_config.json": '{"ServerApp": {"port": 1}}',
+    ".jupyter/custom/custom.js": "document.body.remove()",
+    ".jupyter/custom/custom.css": "body { display: none }",
+    ".jupyter/nbconfig/rise.json": '{"autolaunch": false}',
+    ".jupyter/lab/user-settings/@jupyterlab/docmanager-extension/"
+    "plugin.jupyterlab-settings": '{"autosave": false}',
+    ".share/kernels/python3/kernel.json": json.dumps(THEIR_KERNEL),
+    ".ipython/profile_default/startup/theirs.py": "theirs = 1",
+    ".ipython/profile_default/ipython_config.py": "c.InteractiveShell"
+    "App.exec_lines = ['theirs = 1']",
+    ".config/matplotlib/matplotlibrc": "lines.linewidth: 9\nbackend: agg",
+    "startup.py": "theirs = 1",
+}
+THEIR_FOLDERS = {
+    "HOME": "",
+    "JUPYTER_CONFIG_DIR": ".jupyter",
+    "JUPYTER_CONFIG_PATH": ".jupyter",
+    "JUPYTER_DATA_DIR": ".share",
+    "JUPYTER_PATH": ".share",
+    "JUPYTERLAB_SETTINGS_DIR": ".jupyter/lab/user-settings",
+    "JUPYTERLAB_DIR": "nowhere",
+    "IPYTHONDIR": ".ipython",
+    "MATPLOTLIBRC": ".config/matplotlib",
+    "PYTHONSTARTUP": "startup.py",
+    "PYTHONPATH": ".jupyter",
+}
+THEIR_VALUES = {
+    "MPLBACKEND": "agg",
+    "JAX_PLATFORMS": "cuda",
+    "JUPYTER_TOKEN": "theirs",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+}
+
+
+def short_notebook():
+    """Return a notebook with all that the keys of a deck have to do with."""
+    markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    printed = [nbformat.v4.new_output("stream", text="stored\n")]
+    cells = [
+        ("slide", markdown("# One")),
+        ("notes", markdown("Say hello.")),
+        ("slide", markdown("# Two")),
+        ("-", code("print(1 + 1)", execution_count=1, outputs=printed)),
+        ("fragment", markdown("An answer")),
+        # RISE puts the one that is skipped into the fragment, before the notes.
+        ("notes", markdown("Wait for it.")),
+        ("skip", code("answer = 42", execution_count=2)),
+        ("subslide", markdown("# Three")),
+        ("slide", markdown("# Four")),
+        ("skip", code(PROBE, execution_count=3)),
+    ]
+    for kind, cell in cells:
+        if kind != "-":
+            cell.metadata["slideshow"] = {"slide_type": kind}
+    return nbformat.v4.new_notebook(cells=[cell for _, cell in cells])
+
+
+def write_short(pair):
+    """Write both halves of the short notebook; the .ipynb asks for another kernel."""
+    nb = cleaned(short_notebook())
+    write_safely(pair.with_suffix(".md"), as_md(nb, find_session("1")))
+    nb.metadata.kernelspec = {"display_name": "R", "name": "ir"}
+    write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
+
+
+def files_in(folder):
+    """Return the contents of the files in a folder, without those of caches."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not {"__pycache__", ".cache"} & {*path.parts}
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Return the home folder of somebody who has set up everything."""
+    folder = tmp_path_factory.mktemp("home")
+    for name, text in THEIR_FILES.items():
+        write_safely(folder / name, text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(project, home):
+    """Start `make lab` as the Makefile does; return its address and token."""
+    for number in NUMBERS.values():
+        write_short(project / f"notebooks/{number}_short")
+    theirs = {name: str(home / path) for name, path in THEIR_FOLDERS.items()}
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-I", "tests/tools/clean.py"),
+            *("tests/tools/serve.py", "lab", "--session", "1"),
+        ],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **theirs, **THEIR_VALUES, "BROWSER": "true"},
+    )
+    said = ""
+    while not (found := ADDRESS.search(said)):
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    base, token = found.groups()
+    settings = "@jupyterlab/docmanager-extension:plugin"
+    seconds = json.dumps({"autosaveInterval": AUTOSAVE_SECONDS})
+    ask(base, token, f"lab/api/settings/{settings}", {"raw": seconds})
+    yield base, token
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def ask(base, token, path, content=None):
+    """Return a server's answer; PUT `content` where there is some."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(
+        f"{base}/{path}",
+        data=json.dumps(content).encode() if content else None,
+        method="PUT" if content else "GET",
+        headers={"Authorization": f"token {token}"},
+    )
+    with opener.open(request, timeout=20) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def open_page(browser, server, kind, name):
+    """Open a notebook in one of the places, and wait until its kernel is ready."""
+    base, token = server
+    page, _ = page_of(browser, viewport=SMALL)
+    page.goto(f"{base}/{PLACES[kind]}/{name}.ipynb?reset&token={token}")
+    page.locator(".jp-Cell" if kind == "lab" else SECTION).first.wait_for()
+    for _ in range(300):
+        kernels = [
+            it["kernel"]
+            for it in ask(base, token, "api/sessions")
+            if it["path"] == f"{name}.ipynb"
+        ]
+        if any(
+            it["connections"] and it["execution_state"] == "idle"
+            for it in kernels
+        ):
+            return page
+        page.wait_for_timeout(100)
+    raise AssertionError(f"No kernel was started for {name}.")
+
+
+@pytest.fixture(scope="module")
+def opened(request, browser, server, project):
+    """Open the short notebook in a place; give all that the tests look at."""
+    kind = request.param
+    pair = project / f"notebooks/{NUMBERS[kind]}_short"
+    before = files_in(project)
+    page = open_page(browser, server, kind, f"notebooks/{pair.name}")
+    yield SimpleNamespace(kind=kind, page=page, pair=pair, before=before)
+    page.context.close()
+
+
+everywhere = pytest.mark.parametrize("opened", PLACES, indirect=True)
+in_decks = pytest.mark.parametrize("opened", DECKS, indirect=True)
+
+
+def save(page):
+    """Press Ctrl-S, and wait until it is done."""
+    with page.expect_response(
+        lambda it: it.request.method == "PUT" and "/api/contents/" in it.url
+    ):
+        page.keyboard.press("Control+s")
+    page.wait_for_timeout(300)
+
+
+def changed(opened, project):
+    """Return the names of the files that have changed since the notebook was opened."""
+    now = files_in(project)
+    return [
+        name
+        for name in {*now, *opened.before}
+        if now.get(name) != opened.before.get(name)
+    ]
+
+
+@everywhere
+def test_opening_looking_and_saving_change_no_file(opened, project):
+    opened.page.wait_for_timeout(2500 * AUTOSAVE_SECONDS)
+    assert not changed(opened, project), (
+        "Looking at a notebook has changed it."
+    )
+    save(opened.page)
+    assert not changed(opened, project), "Saving without an edit is one."
+
+
+@everywhere
+def test_nobody_is_greeted_by_a_popup(opened):
+    shown = opened.page.locator(POPUPS).filter(visible=True)
+    assert not shown.all_inner_texts()
+
+
+def heading(page):
+    """Return the place of the heading on the slide that is shown."""
+    return page.locator(f"{SECTION} h1").filter(visible=True)
+
+
+@in_decks
+def test_a_presenters_remote_works_as_in_any_deck(opened):
+    page = opened.page
+    fragment = page.locator(".fragment")
+    page.evaluate("window.sameAsBefore = true")
+
+    def press(key, title):
+        page.keyboard.press(key)
+        expect(heading(page)).to_contain_text(title)
+
+    press("Home", "One")
+    press("PageDown", "Two")
+    press("PageDown", "Two")
+    expect(fragment).to_have_class(re.compile("visible"))
+    for key, title in (
+        *(("PageDown", "Three"), ("PageUp", "Two"), ("Space", "Three")),
+        *(("Shift+Space", "Two"), ("ArrowDown", "Three"), ("ArrowUp", "Two")),
+        *(("ArrowRight", "Four"), ("ArrowLeft", "Two"), ("End", "Four")),
+    ):
+        press(key, title)
+    for key, state in (
+        ("b", "paused"),
+        (".", "paused"),
+        ("Escape", "overview"),
+    ):
+        for count in (1, 0):
+            page.keyboard.press(key)
+            expect(page.locator(f".reveal.{state}")).to_have_count(count)
+    press("F5", "Four")
+    press("Shift+F5", "Four")
+    assert page.evaluate("window.sameAsBefore"), (
+        "The deck was loaded anew, and what has been run is lost."
+    )
+
+
+@in_decks
+def test_no_key_edits_the_notebook(opened, project):
+    page = opened.page
+    letters = sorted({*string.ascii_letters} - {"t"})  # it opens a window
+    named = [
+        "Enter",
+        "Delete",
+        "Backspace",
+        "Insert",
+        "Tab",
+        "Shift+ArrowDown",
+    ]
+    with_ctrl = [f"Control+{it}" for it in "abcdghijklmuvxyz"]
+    moving = [
+        f"{modifier}+{it}"
+        for modifier in ("Alt", "Control", "Control+Shift")
+        for it in ("ArrowUp", "ArrowDown", "Home", "Enter", "Minus")
+    ]
+    for key in (
+        *letters,
+        *string.digits,
+        *named,
+        *with_ctrl,
+        *moving,
+        "Minus",
+    ):
+        # Twice: Jupyter deletes a cell on "dd".
+        for _ in range(2):
+            page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
+    expect(page.locator(SECTION).first).to_be_visible()
+    save(page)
+    assert not changed(opened, project), "A key has edited the notebook."
+
+
+def go_to_two(page):
+    """Show the second slide; return its cell, which has been selected by then."""
+    page.keyboard.press("Home")
+    expect(heading(page)).to_contain_text("One")
+    page.keyboard.press("PageDown")
+    expect(heading(page)).to_contain_text("Two")
+    page.wait_for_timeout(
+        700
+    )  # RISE selects a slide's code after half a second
+    return page.locator(f"{SECTION} :is({CELLS})").first
+
+
+@in_decks
+@pytest.mark.parametrize("key", ["Control+Enter", "Shift+Enter"])
+def test_a_run_is_saved_and_every_cell_stays_in_its_place(opened, key):
+    path = opened.pair.with_suffix(".ipynb")
+    before = json.loads(opened.before[f"notebooks/{path.name}"])
+    cell = go_to_two(opened.page)
+    opened.page.keyboard.press(key)
+    output = cell.locator(".output_stream, .jp-OutputArea-output")
+    expect(output).to_have_text(re.compile(r"^\s*2\s*$"))
+    save(opened.page)
+    after = json.loads(path.read_text())
+    (output,) = after["cells"][3]["outputs"]
+    assert output["text"] == ["2\n"]
+    for nb in (before, after):
+        del nb["cells"][3]["outputs"], nb["cells"][3]["execution_count"]
+    assert after == before
+
+
+@in_decks
+def test_one_can_type_into_a_cell(opened):
+    page = opened.page
+    cell = go_to_two(page)
+    cell.locator(".CodeMirror, .cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  #b. xa")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type(" T")
+    page.keyboard.press("Escape")
+    expect(heading(page)).to_contain_text("Two")
+    expect(page.locator(".reveal.overview")).to_have_count(0)
+    save(page)
+    assert read_ipynb(opened.pair).cells[3].source == "print(1 + 1)  #b. x Ta"
+
+
+@in_decks
+def test_a_remote_moves_on_even_while_the_cursor_is_in_a_cell(opened):
+    page = opened.page
+    cell = go_to_two(page)
+    cell.locator(".CodeMirror, .cm-content").click()
+    page.keyboard.press("F5")
+    for title in ("Two", "Three"):
+        page.keyboard.press("PageDown")
+        expect(heading(page)).to_contain_text(title)
+
+
+@pytest.mark.parametrize("opened", ["rise"], indirect=True)
+def test_f5_starts_a_deck_that_was_left(opened, project):
+    page = opened.page
+    before = files_in(project)
+    deck = page.locator("body.rise-enabled")
+    page.evaluate("window.sameAsBefore = true")
+    for key, count in (("Alt+r", 0), ("F5", 1)):
+        page.keyboard.press(key)
+        expect(deck).to_have_count(count)
+        save(page)
+    assert page.evaluate("window.sameAsBefore")
+    assert files_in(project) == before
+
+
+def test_saving_session_1_in_its_deck_moves_no_cell(browser, server, project):
+    before = files_in(project)
+    session = find_session("1")
+    page = open_page(browser, server, "rise", session)
+    save(page)
+    page.context.close()
+    assert files_in(project) == before
+
+
+@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+def test_an_answer_is_saved_and_nothing_else(opened, project):
+    page, path = opened.page, opened.pair.with_suffix(".ipynb")
+    before = json.loads(path.read_text())
+    answer = page.locator(CELLS).nth(1)
+    answer.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + 1; answer")
+    page.keyboard.press("Control+Enter")
+    expect(answer.locator(".jp-OutputArea-output")).to_have_text("43")
+    page.wait_for_timeout(2500 * AUTOSAVE_SECONDS)
+    after = json.loads(path.read_text())
+    assert after["cells"][6]["source"] == ["answer = 42 + 1; answer"]
+    assert changed(opened, project) == [f"notebooks/{path.name}"]
+    del before["cells"][6], after["cells"][6]
+    assert after == before
+
+
+@pytest.mark.parametrize("opened", ["lab"], indirect=True)
+def test_the_kernel_is_ours_and_knows_nothing_of_theirs(opened):
+    cell = opened.page.locator(CELLS).last
+    cell.locator(".cm-content").click()
+    opened.page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-OutputArea-output")).to_have_text(
+        re.compile(
+            rf"^{re.escape(sys.prefix)} False None\s+\S*inline 1\.5\s*$"
+        )
+    )
+
+
+def test_their_home_folder_is_as_it_was(server, home):
+    texts = {name: text.encode() for name, text in THEIR_FILES.items()}
+    assert files_in(home) == texts

@@ -1,0 +1,115 @@
+// The keys of a live deck, the same ones in classic RISE and in JupyterLab.
+//
+// Both decks hand on to Jupyter what reveal.js does not use, and in command
+// mode Jupyter takes letters for commands: "b", with which a remote blackens
+// the screen, inserts a cell. So each key is seen here first, at the window,
+// and Jupyter gets only those that run a cell, save, or leave the deck. The
+// browser's own keys (zoom, copy, full screen) go on working.
+//
+// Takes three functions: start(), called when F5 is pressed before the deck is
+// shown, which returns whether it has started it; atEnd(), whether the selected
+// cell is the last one, where Shift-Enter would add another one; and run(),
+// which runs that cell.
+function deckKeys({ start, atEnd, run }) {
+  // The code under which reveal.js knows each key.
+  const CODES = {
+    ArrowLeft: 37,
+    ArrowUp: 38,
+    ArrowRight: 39,
+    ArrowDown: 40,
+    PageUp: 33,
+    PageDown: 34,
+    "Shift+ ": 33,
+    " ": 32,
+    Home: 36,
+    End: 35,
+    Escape: 27, // the overview, and back
+    b: 66, // a black screen, and back
+    ".": 66,
+    "/": 66,
+    // "Start" on a remote. The deck is there; loading it anew would lose what
+    // has been run.
+    F5: 0,
+    "Shift+F5": 0,
+  };
+  const FROM_REMOTE = /^(Shift\+F5|F5|PageUp|PageDown)$/;
+  const OF_RISE = ["t", "w", "?", ","]; // notes, overview, help, its buttons
+  const TEXT = `textarea, select, [contenteditable=true], .modal, dialog,
+    input:not([type=range], [type=radio], [type=checkbox], [type=button])`;
+
+  const inDeck = () =>
+    document.querySelector(".reveal .slides section.present");
+
+  // Asks for something of reveal.js, which takes messages in every version.
+  const ask = (method, ...args) =>
+    postMessage(JSON.stringify({ method, args }), location.origin);
+
+  let known; // the deck that has its keys
+  function press(code) {
+    const deck = document.querySelector(".reveal .slides section");
+    // RISE takes most keys from reveal.js, to leave them to Jupyter.
+    if (deck !== known) ask("configure", { keyboard: true });
+    known = deck;
+    if (code) ask("triggerKey", code);
+  }
+
+  // Whether Jupyter may have a key that is pressed while nobody types.
+  function isForJupyter(event, key) {
+    const ctrl = event.ctrlKey || event.metaKey;
+    if (event.altKey) return event.code === "KeyR" && !ctrl;
+    if (key === "Enter") return ctrl !== event.shiftKey;
+    if (ctrl) return key === "s" && !event.shiftKey;
+    return OF_RISE.includes(key);
+  }
+
+  // Whether a key changes the cells even while somebody types into one.
+  const splitsCell = (event, key) =>
+    (event.altKey && key === "Enter") ||
+    (event.ctrlKey && event.shiftKey && event.code === "Minus");
+
+  function onKey(event) {
+    const { target } = event;
+    const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
+    const shift = event.shiftKey && key !== "?" ? "Shift+" : "";
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const code = plain ? CODES[shift + key] : undefined;
+
+    if (!inDeck()) {
+      if (plain && key === "F5" && start()) event.preventDefault();
+      return;
+    }
+    const typing = target.closest?.(TEXT);
+    if (!typing && /^(Arrow|Home|End)/.test(key)) {
+      if (target.matches?.("[role=slider]")) {
+        // A widget listens to it; nobody else shall.
+        target.addEventListener("keydown", (it) => it.stopPropagation(), {
+          once: true,
+        });
+        return;
+      }
+      if (target.matches?.("input")) {
+        event.stopImmediatePropagation();
+        return;
+      }
+    }
+    if (code >= 0 && (!typing || FROM_REMOTE.test(shift + key))) {
+      if (typing) target.blur();
+      press(code);
+      event.preventDefault();
+    } else if (typing ? !splitsCell(event, key) : isForJupyter(event, key)) {
+      if (key !== "Enter" || !event.shiftKey || !atEnd()) return;
+      run();
+      event.preventDefault();
+    }
+    event.stopImmediatePropagation();
+  }
+
+  // In command mode, classic Jupyter cuts and pastes whole cells.
+  function onClipboard(event) {
+    if (inDeck() && !event.target.closest?.(TEXT))
+      event.stopImmediatePropagation();
+  }
+
+  addEventListener("keydown", onKey, true);
+  for (const name of ["cut", "paste"]) addEventListener(name, onClipboard, true);
+}

@@ -1,0 +1,155 @@
+"""The Jupyter server that `make slides` and `make lab` start.
+
+It is JupyterLab's own, with our files, so that opening a notebook does not
+change it, and with our kernel, whatever kernels a notebook or a person names.
+"""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.services.contents.filecheckpoints import (
+    AsyncFileCheckpoints,
+)
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+)
+from jupyterlab.labapp import LabApp
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from sessions import KERNELSPEC, ONLY_IN_IPYNB, all_pairs, cleaned
+
+# jupytext's extension writes both halves of a pair at each save, also over an
+# edit of the other half, which `make sync` would notice.
+EXTENSIONS = {
+    "jupyterlab_jupytext": False,
+    "jupyterlab_rise": True,
+    "nbclassic": True,
+    "notebook_shim": True,  # reads nbclassic's settings
+}
+# What a kernel or an editor writes into a notebook's metadata on its own.
+FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
+
+
+def said(nb):
+    """Return what a notebook says, as text, to compare it with another one.
+
+    Cell ids are left out, and so is all that editors and machines add. What a
+    cell printed in parts is one part.
+    """
+    nb = cleaned(nb)
+    for name in ONLY_IN_IPYNB:
+        nb.metadata.pop(name, None)
+    for number, cell in enumerate(nb.cells):
+        cell.id = str(number)
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+    return nbformat.writes(nb, version=nbformat.NO_CONVERT)
+
+
+def joined(outputs):
+    """Return a cell's outputs, with neighbouring texts on one stream in one."""
+    parts = []
+    for output in outputs:
+        if (
+            parts
+            and output.output_type == "stream"
+            and output.name == parts[-1].get("name")
+        ):
+            parts[-1].text += output.text
+        else:
+            parts.append(output)
+    return parts
+
+
+def saved(nb, before, is_ours):
+    """Return the notebook that is to be written after an edit.
+
+    Takes: `nb`, as the editor sent it; `before`, as it lies on the disk;
+    `is_ours`, whether it is one of the project's, which get nothing that
+    editors add. What the kernel says of itself stays as it is on the disk.
+    """
+    nb = cleaned(nb) if is_ours else nb
+    for name in FROM_DISK:
+        nb.metadata.pop(name, None)
+        if name in before.metadata:
+            nb.metadata[name] = before.metadata[name]
+    return nb
+
+
+class Checkpoints(AsyncFileCheckpoints):
+    """Checkpoints among the server's own files, not beside the notebooks."""
+
+    def checkpoint_path(self, checkpoint_id, path):
+        """Return where the checkpoint of a file lies."""
+        folder = Path(jupyter_data_dir()) / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        return str(folder / f"{checkpoint_id}-{quote(path.strip('/'), '')}")
+
+
+class Contents(AsyncLargeFileManager):
+    """Files as Jupyter serves them, but a save without an edit writes nothing.
+
+    Editors change a notebook as soon as it is open, for instance when the
+    kernel says which Python it is, and then they save it on their own.
+    """
+
+    checkpoints_class = Checkpoints
+
+    def is_ours(self, path):
+        """Return whether a file is one of the project's notebooks."""
+        file = Path(self._get_os_path(path)).relative_to(self.root_dir)
+        return file.suffix == ".ipynb" and file.with_suffix("") in all_pairs()
+
+    def mark_trusted_cells(self, nb, path=""):
+        """Show the tables and drawings in the project's own notebooks."""
+        if self.is_ours(path):
+            self.notary.mark_cells(nb, True)
+        else:
+            super().mark_trusted_cells(nb, path)
+
+    async def get(self, path, *args, **settings):
+        """Return a file. A notebook asks for our kernel, so nobody is asked which."""
+        model = await super().get(path, *args, **settings)
+        if model["type"] == "notebook" and model["content"]:
+            model["content"].metadata.kernelspec = KERNELSPEC
+        return model
+
+    async def save(self, model, path=""):
+        """Save a file, unless it is a notebook that says what the file says."""
+        file = Path(self._get_os_path(path))
+        if model.get("type") == "notebook" and file.exists():
+            nb = nbformat.from_dict(model["content"])
+            before = nbformat.read(file, nbformat.NO_CONVERT)
+            if said(nb) == said(before):
+                return await self.get(path, content=False)
+            model["content"] = saved(nb, before, self.is_ours(path))
+        return await super().save(model, path)
+
+
+class OurKernel(KernelSpecManager):
+    """The kernel of our environment, under whatever name it is asked for."""
+
+    def get_kernel_spec(self, kernel_name):
+        """Return our kernel."""
+        return super().get_kernel_spec(NATIVE_KERNEL_NAME)
+
+
+if __name__ == "__main__":
+    LabApp.serverapp_config |= {
+        "allow_root": True,  # as in a container
+        "contents_manager_class": Contents,
+        "ip": "127.0.0.1",  # nobody but this machine
+        "jpserver_extensions": EXTENSIONS,
+        "kernel_spec_manager_class": OurKernel,
+        "open_browser": False,
+        "port_retries": 0,
+        "root_dir": os.getcwd(),
+        # A shell would lack what the person has set for shells.
+        "terminals_enabled": False,
+    }
+    LabApp.launch_instance()
