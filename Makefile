@@ -12,7 +12,7 @@ KEEP =
 ALL =
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 env:
 	@sh tests/tools/env.sh
@@ -33,9 +33,9 @@ sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
 	@$(PYTHON) tests/tools/sync.py --keep "$(KEEP)"
 
 lint: env  ## check the code's style and the spelling
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/codespell
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m codespell_lib
 
 test: lint  ## run every test, each notebook executed once (SESSION=2)
 	@$(PYTHON) -m pytest --session "$(SESSION)"
