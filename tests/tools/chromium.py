@@ -22,7 +22,7 @@ NAMES = (
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
 MISSING = (
     "Chromium was not found, and could not be installed: install it (on Debian: "
-    "apt install chromium; elsewhere: .venv/bin/playwright install chromium), "
+    "apt install chromium; elsewhere: .venv/bin/python -m playwright install chromium), "
     "then run the same command again."
 )
 
