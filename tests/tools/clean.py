@@ -95,7 +95,7 @@ def environment(folder):
     if not is_writable(passed.get("XDG_CACHE_HOME", folder)):
         del passed["XDG_CACHE_HOME"]
     home = os.path.expanduser("~")
-    if is_writable(Path(home, ".cache")):
+    if os.path.isdir(home) and is_writable(Path(home, ".cache")):
         # Where Sessions 4 to 6 keep what they have compiled.
         compiled = {
             "JAX_COMPILATION_CACHE_DIR": str(
@@ -147,6 +147,7 @@ def environment(folder):
         "MATPLOTLIBRC": str(empty),
         "PYTENSORRC": str(empty),
         "ARVIZ_DATA": str(folder),
+        "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
         # Neither settings nor hooks of the person's, and no look at a

@@ -45,9 +45,8 @@ minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
 new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
 
 # Where the home or the temporary folder can't be written to, others will do.
-if [ -z "${HOME-}" ] || ! mkdir -p "$HOME/.cache" 2>/dev/null || [ ! -w "$HOME/.cache" ]; then
+[ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" 2>/dev/null && [ -w "$HOME/.cache" ] ||
     export HOME="$PWD/.uv/home"
-fi
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
 [ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
 # The same messages everywhere; and a Python that uv fetches is for us alone.
@@ -60,9 +59,9 @@ new_enough $uv || uv=.uv/bin/uv
 # Python: the one that .python-version asks for if it is there, else any that
 # is new enough, else (below) uv fetches one.
 find_python() {
-    python=$($uv python find --no-config 2>/dev/null) && return
+    python=$($uv python find --no-config --no-cache 2>/dev/null) && return
     export UV_PYTHON='>=3.12'
-    python=$($uv python find --no-config 2>/dev/null) && return
+    python=$($uv python find --no-config --no-cache 2>/dev/null) && return
     unset UV_PYTHON
     return 1
 }

@@ -10,7 +10,7 @@ line() { printf '%s\n' "$said" | grep -Em1 "$1"; }
 says() { line "$1" >/dev/null; }
 # The same line, without what stands around its own words.
 words() {
-    line "$1" | sed 's/^ *//; s/^\(cause\|error\|hint\|ERROR\|npm error\): *//
+    line "$1" | sed 's/^ *//; s/^\(cause\|error\|hint\|ERROR\|npm error\):* *//
         s/^Because //; s/{[^}]*}//g; s/ and you require.*//; s/[. ]*$//'
 }
 # The first address that is named, without its path.
@@ -46,12 +46,12 @@ elif says 'Hash mismatch|DO NOT MATCH THE HASHES|EINTEGRITY'; then
     because "A download is not what was promised, since its checksum differs, and was not used: run the same command again; if it happens again, choose another mirror."
 elif says 'end of file before message length|error (decoding|reading a body)|IncompleteRead|IncompleteMessage|[Cc]onnection (reset|broken|closed)|ECONNRESET|unexpected end of file|Premature close'; then
     because "A download from $(address) broke off: run the same command again; nothing is lost."
-elif says '(client|server) error \(?[45][0-9][0-9]|returned an? [45][0-9][0-9]|E401|E403|E5[0-9][0-9]'; then
-    because "$(address) refused a download ($(words '(client|server) error \(?[45][0-9][0-9]|returned an? [45][0-9][0-9]|E401|E403|E5[0-9][0-9]')): check the address of your mirror, your name and your password, $again."
+elif says '(client|server) error \(?[45][0-9][0-9]|returned an? [45][0-9][0-9]|valid authentication credentials|E401|E403|E5[0-9][0-9]'; then
+    because "$(address) refused a download ($(words '(client|server) error \(?[45][0-9][0-9]|returned an? [45][0-9][0-9]|valid authentication credentials|E401|E403|E5[0-9][0-9]')): check the address of your mirror, your name and your password, $again."
 elif says 'tcp connect error|NewConnectionError|ConnectTimeoutError|ReadTimeoutError|operation timed out|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|Network is unreachable'; then
-    because "$(address) could not be reached: check the network connection, $again; nothing is lost."
-elif says 'there is no version of|was not found in the package registry|No matching distribution found|E404|ETARGET'; then
-    because "A package is not where it is looked for ($(words 'there is no version of|was not found in the package registry|No matching distribution found|E404|ETARGET')): choose a mirror that has it, $again."
+    because "$(address) could not be reached: check the network connection or the proxy, $again; nothing is lost."
+elif says 'there is no version of|was not found in the package registry|No matching distribution found|error 404 |ETARGET'; then
+    because "A package is not where it is looked for ($(words 'there is no version of|was not found in the package registry|No matching distribution found|error 404 |ETARGET')): choose a mirror that has it, $again."
 elif says "a source distribution or wheel for the current platform|no wheels? with a matching|only has wheels"; then
     because "A package of uv.lock does not exist for this kind of machine ($(words 'for the current platform|no wheels? with a matching|only has wheels')): use one of another kind."
 elif says 'No interpreter found|No download found for request'; then
