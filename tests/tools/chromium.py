@@ -24,7 +24,7 @@ OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
     "Chromium was not found, and could not be installed: install it (on Debian: "
-    "apt install chromium; elsewhere: .venv/bin/playwright install chromium), "
+    "apt install chromium; elsewhere: .venv/bin/python -m playwright install chromium), "
     "then run the same command again."
 )
 

@@ -2,19 +2,23 @@
 
 `python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, which
 is how the Makefile starts everything. With -I, Python itself ignores the
-person's settings until then.
+person's settings until then. Started in another way, our tools and pytest
+enter it by themselves.
 """
 
 import contextlib
+import errno
 import fnmatch
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-# What may pass. Names are compared without regard to case.
+# What may pass. Names are compared without regard to case. env.sh reads this
+# list, too.
 ALLOWED = """
     HOME USER LOGNAME USERNAME SHELL PATH TERM COLORTERM
     TMPDIR TEMP TMP XDG_CACHE_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
@@ -30,8 +34,8 @@ ALLOWED = """
     NODE_EXTRA_CA_CERTS
 
     UV_DEFAULT_INDEX UV_INDEX UV_INDEX_* UV_EXTRA_INDEX_URL UV_FIND_LINKS
-    UV_PYTHON_INSTALL_MIRROR UV_PYTHON_INSTALL_DIR UV_PYTHON_BIN_DIR UV_PYTHON
-    UV_PYTHON_PREFERENCE UV_ASTRAL_MIRROR_URL UV_CACHE_DIR UV_LINK_MODE
+    UV_PYTHON_INSTALL_MIRROR UV_PYTHON_INSTALL_DIR
+    UV_ASTRAL_MIRROR_URL UV_CACHE_DIR UV_LINK_MODE
     UV_OFFLINE UV_HTTP_* UV_INSECURE_HOST UV_NATIVE_TLS UV_SYSTEM_CERTS
     UV_KEYRING_PROVIDER
     PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_PROXY
@@ -45,9 +49,17 @@ ALLOWED = """
     NVIDIA_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES
     LD_LIBRARY_PATH XLA_PYTHON_CLIENT_*
     JAX_COMPILATION_CACHE_DIR NUMBA_CACHE_DIR PYTHONPYCACHEPREFIX
+    TORCH_PYTHON OUTER_*
 """
 # These read their package mirrors from the person's configuration folder.
 INSTALLERS = ("uv", "pip")
+# What .npmrc says of the mirror and of how to reach it; the rest is left out.
+NPM = re.compile(
+    r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
+    r"|_auth\w*|cache|fetch-)[^=]*="
+)
+# Programs of the person's, such as the browser, get these back.
+OUTER = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG")
 
 
 def environment(folder):
@@ -63,8 +75,9 @@ def environment(folder):
 
     Configuration files are kept out by sending each tool that looks for them
     to `folder` instead. The home folder stays, because caches lie there and
-    because a reader's own code may use it. Passing the result through this
-    function again gives the same settings in another folder.
+    because a reader's own code may use it; where it can't be written to, it
+    lies in `folder`, too. Passing the result through this function again
+    gives the same settings in another folder.
 
     Takes: `folder`, an existing folder for what the processes configure or
     note down; delete it after they have ended. Returns a dict for the `env`
@@ -75,20 +88,49 @@ def environment(folder):
     config.mkdir(exist_ok=True)
     empty = folder / "empty"
     empty.touch()
+    (folder / "arvizrc").touch()
     link_installers(config)
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if any(fnmatch.fnmatchcase(name.upper(), it) for it in ALLOWED.split())
-    }
+    write_npmrc(folder / "npmrc")
+    passed = allowed()
+    if not is_writable(passed.get("XDG_CACHE_HOME", folder)):
+        del passed["XDG_CACHE_HOME"]
+    home = os.path.expanduser("~")
+    if os.path.isdir(home) and is_writable(Path(home, ".cache")):
+        # Where Sessions 4 to 6 keep what they have compiled.
+        compiled = {
+            "JAX_COMPILATION_CACHE_DIR": str(
+                Path(home, ".cache", "intuitive_ai")
+            )
+        }
+    else:
+        home, compiled = str(folder / "home"), {}
+        os.makedirs(home, exist_ok=True)
     programs = os.path.dirname(sys.executable)
-    return passed | {
+    here = {*passed.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"}
+    no_proxy = ",".join(sorted(here - {""}))
+    return {
+        **compiled,
+        **passed,
+        **{
+            f"OUTER_{name}": os.environ.get(
+                f"OUTER_{name}", os.environ.get(name, "")
+            )
+            for name in OUTER
+        },
+        "HOME": home,
+        # Python's own choice where TMPDIR can't be written to.
+        "TMPDIR": tempfile.gettempdir(),
         # `!python` in a cell must start the Python that runs the cell.
         "PATH": os.pathsep.join([programs, passed.get("PATH", os.defpath)]),
+        # No proxy can reach our own servers.
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
         # The same messages and the same encoding everywhere.
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
+        # What one kernel has compiled, the next one need not.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         # Many look here: Matplotlib, ArviZ, git, fontconfig, jupytext, ...
         "XDG_CONFIG_HOME": str(config),
         "XDG_CONFIG_DIRS": str(config),
@@ -104,6 +146,10 @@ def environment(folder):
         "IPYTHONDIR": str(folder / "ipython"),
         "MATPLOTLIBRC": str(empty),
         "PYTENSORRC": str(empty),
+        "ARVIZ_DATA": str(folder),
+        "RUFF_CACHE_DIR": str(folder / "ruff"),
+        "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
+        "NPM_CONFIG_GLOBALCONFIG": str(empty),
         # Neither settings nor hooks of the person's, and no look at a
         # repository may write its index anew.
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -113,6 +159,49 @@ def environment(folder):
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
     }
+
+
+def allowed():
+    """Return the variables of this process that may pass."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatch.fnmatchcase(name.upper(), it) for it in ALLOWED.split())
+    }
+
+
+def outer():
+    """Return the environment for a program of the person's, with their settings.
+
+    That is for their browser, which would look like a new one without them.
+    """
+    passed = allowed()
+    theirs = {name: passed.pop(f"OUTER_{name}", "") for name in OUTER}
+    return passed | {name: value for name, value in theirs.items() if value}
+
+
+def enter(folder, keep=()):
+    """Put this process itself, and all that it starts, into a clean environment.
+
+    Takes: `folder`, as for `environment`; `keep`, patterns of names of more
+    variables that may pass.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatch.fnmatchcase(name, it) for it in keep)
+    }
+    clean = environment(folder)
+    os.environ.clear()
+    os.environ.update({**clean, **kept})
+
+
+def is_writable(path):
+    """Return whether a folder can be written to, or made where there is none."""
+    path = Path(path).absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return os.access(path, os.W_OK)
 
 
 def link_installers(config):
@@ -125,23 +214,82 @@ def link_installers(config):
                 (config / name).symlink_to(path.resolve())
 
 
+def write_npmrc(path):
+    """Write those lines of the person's .npmrc that say where the mirror is."""
+    theirs = {k.upper(): v for k, v in os.environ.items()}.get(
+        "NPM_CONFIG_USERCONFIG"
+    ) or os.path.expanduser("~/.npmrc")
+    lines = []
+    with contextlib.suppress(OSError):
+        lines = Path(theirs).read_text("utf-8", "replace").splitlines()
+    # A token often stands there as ${NAME}.
+    kept = [os.path.expandvars(it) for it in lines if NPM.match(it.strip())]
+    path.write_text("\n".join(kept) + "\n", "utf-8")
+
+
+def advice(error):
+    """Return what to do about a full disk, a refused access, ... as a sentence.
+
+    Takes: `error`, an exception. Returns "" where it is none of these.
+    """
+    if error.__cause__ and not isinstance(error, OSError):
+        return advice(error.__cause__)
+    number = getattr(error, "errno", None)
+    place = Path(getattr(error, "filename", None) or ".").absolute()
+    # A temporary file that could not even be made says nothing to anybody.
+    place = place if place.exists() else place.parent
+    again = "then run the same command again."
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: free some space, {again}"
+    if number == errno.EROFS:
+        return (
+            f"{place} cannot be changed here: copy the project to a place that "
+            f"is not read-only, {again}"
+        )
+    if number in (errno.EACCES, errno.EPERM):
+        return (
+            f"Access to {place} was refused: change its owner or its "
+            f"permissions, or copy the project to a folder of yours, {again}"
+        )
+    if number == errno.ENOENT and "temporary directory" in str(error):
+        return (
+            "There is no folder for temporary files that can be written to: "
+            f"let TMPDIR name one, {again}"
+        )
+    return ""
+
+
 def main():
     """Run Python with our arguments in a clean environment; end as it ends."""
     # Ctrl-C reaches the child as well, and the child decides what it means.
     # It would inherit SIG_IGN, but not a function that does nothing.
     signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = run(sys.argv[1:])
+    except OSError as error:
+        if words := advice(error):
+            sys.exit(words)
+        raise
+    # A shell's way to say that a signal has ended a process.
+    sys.exit(status if status >= 0 else 128 - status)
+
+
+def run(arguments):
+    """Run Python with these arguments, and return its exit status."""
     with tempfile.TemporaryDirectory() as folder:
+        # Better said here than by whatever first has too little space.
+        room = Path(folder) / "room"
+        room.write_bytes(bytes(2**20))
+        room.unlink()
         child = subprocess.Popen(
-            [sys.executable, *sys.argv[1:]], env=environment(folder)
+            [sys.executable, *arguments], env=environment(folder)
         )
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(
                     getattr(signal, name), lambda *_: child.terminate()
                 )
-        status = child.wait()
-    # A shell's way to say that a signal has ended a process.
-    sys.exit(status if status >= 0 else 128 - status)
+        return child.wait()
 
 
 if __name__ == "__main__":

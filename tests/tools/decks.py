@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
@@ -76,16 +77,17 @@ def packages():
             capture_output=True,
             text=True,
         )
-        if "EINTEGRITY" in npm.stderr:
-            raise Problem(
-                "A download is not what package-lock.json promises: its checksum "
-                "differs, so it was not used. Run the same command again."
-            )
         if npm.returncode:
-            (PACKAGES / "log").write_text(npm.stderr)
+            why = subprocess.run(
+                ["sh", Path(__file__).with_name("why.sh")],
+                input=npm.stderr,
+                capture_output=True,
+                text=True,
+            )
             raise Problem(
-                "reveal.js and MathJax could not be downloaded: check the network "
-                f"connection, then run the same command again; {PACKAGES}/log says more."
+                why.stdout.strip()
+                or f"{npm.stderr}\nreveal.js and MathJax could not be "
+                "downloaded; the lines above say why."
             )
         write_safely(done, lock)
     return PACKAGES / "node_modules"

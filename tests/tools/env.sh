@@ -1,30 +1,133 @@
 #!/bin/sh
 # Makes the project's own environment, .venv, or brings it up to uv.lock.
-# Every target of the Makefile calls it first; it takes a moment where nothing
-# is to do. It says one sentence and ends non-zero where it cannot.
+# Every target of the Makefile calls it first. Where nothing is to do, it takes
+# a moment and writes nothing. Where it cannot do it, it says one sentence and
+# ends non-zero.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
+unset CDPATH IFS
+cd "${0%/*}/../.." || exit 1
+
+# Start again with only those variables that clean.py lets pass; functions and
+# options of the person's shell end here, too.
+if [ "${1-}" != clean ]; then
+    names=$(command awk '
+        /^ALLOWED = """/ { inside = 1; next }
+        /^"""/ { inside = 0 }
+        inside {
+            gsub(/\*/, "[A-Z0-9_]*")
+            for (i = 1; i <= NF; i++) allowed = allowed "|" $i
+        }
+        END {
+            for (name in ENVIRON)
+                if (toupper(name) ~ "^(" substr(allowed, 2) ")$") print name
+        }' tests/tools/clean.py) || exit 1
+    theirs=${XDG_CONFIG_HOME:-${HOME-}/.config}
+    uv_toml=${UV_CONFIG_FILE:-$theirs/uv/uv.toml}
+    set --
+    for name in $names; do eval "set -- \"\$@\" \"$name=\$$name\""; done
+    exec env -i "$@" sh tests/tools/env.sh clean "$uv_toml" "$theirs"
+fi
+uv_toml=$2
+theirs=$3
 
 say() { printf '%s\n' "$*" >&2; }
 
-no_network='|dns error|error sending request|Failed to fetch|Connection(Refused|Error)|NewConnectionError|No matching distribution|Could not connect|Temporary failure'
+# Say why a command failed: the cause that its words name, else these words.
+fail() {
+    if ! printf '%s\n' "$log" | sh tests/tools/why.sh >&2; then
+        printf '%s\n' "$log" | tail -n 20 >&2
+        say "$1"
+    fi
+    exit 1
+}
 
-# An active environment of another project must not be changed.
-unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
-export UV_PROJECT_ENVIRONMENT=.venv
-mkdir -p .uv && log=.uv/log || exit 1
+minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
+new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
+
+# Where the home or the temporary folder can't be written to, others will do.
+[ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" 2>/dev/null && [ -w "$HOME/.cache" ] ||
+    export HOME="$PWD/.uv/home"
+[ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
+[ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
+# The same messages everywhere; and a Python that uv fetches is for us alone.
+export LC_ALL=C UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_INSTALL_BIN=0
 
 # uv: the one on the PATH, or one of our own in .uv/.
-if command -v uv >/dev/null 2>&1; then
-    uv=uv
-elif [ -x .uv/bin/uv ] && .uv/bin/uv --version >/dev/null 2>&1; then
-    uv=.uv/bin/uv
-else
+uv=uv
+new_enough $uv || uv=.uv/bin/uv
+
+# Python: the one that .python-version asks for if it is there, else any that
+# is new enough, else (below) uv fetches one.
+find_python() {
+    python=$($uv python find --no-config --no-cache 2>/dev/null) && return
+    export UV_PYTHON='>=3.12'
+    python=$($uv python find --no-config --no-cache 2>/dev/null) && return
+    unset UV_PYTHON
+    return 1
+}
+
+# What is in uv.lock, whatever mirrors a person has.
+locked() {
+    (
+        unset UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL
+        unset UV_FIND_LINKS UV_CONFIG_FILE
+        "$uv" --no-config "$@" --locked --quiet
+    )
+}
+
+if new_enough $uv && find_python &&
+    locked sync --check --offline --no-cache >/dev/null 2>&1; then
+    exit 0
+fi
+
+# From here on, something is missing, and we write.
+log=$({ mkdir -p .uv && : >.uv/uv.toml; } 2>&1) ||
+    fail "The folder .uv could not be made, for the reason above."
+
+# Of uv's settings we take where packages come from, and leave the others out.
+[ -r "$uv_toml" ] && awk '
+    /^[ \t]*\[/ { if (!open) keep = /^[ \t]*\[\[[ \t]*index[ \t]*\]\]/; top = keep }
+    !top && /^[ \t]*[a-z-]+[ \t]*=/ {
+        keep = /^[ \t]*(index|index-url|extra-index-url|find-links|no-index|index-strategy|keyring-provider|allow-insecure-host|native-tls|system-certs|python-install-mirror|cache-dir|link-mode|offline|https?-proxy|no-proxy)[ \t]*=/
+    }
+    keep' "$uv_toml" >.uv/uv.toml
+export UV_CONFIG_FILE=.uv/uv.toml
+
+# pip's as well; then uv goes where pip goes, if it is not told otherwise.
+settings=$(
+    for file in /etc/pip.conf "$HOME/.pip/pip.conf" "$theirs/pip/pip.conf" "${PIP_CONFIG_FILE-}"; do
+        [ -f "$file" ] && [ -r "$file" ] && cat "$file"
+    done | awk '
+        /^[ \t]*(index-url|find-links|extra-index-url|trusted-host|proxy|cert|client-cert)[ \t]*[=:][ \t]*[^ \t]/ {
+            name = $0; sub(/[ \t]*[=:].*/, "", name); gsub(/[ \t]/, "", name)
+            value = $0; sub(/^[^=:]*[=:][ \t]*/, "", value)
+            gsub(/-/, "_", name); found[toupper(name)] = value
+        }
+        END { for (name in found) print "PIP_" name "=" found[name] }'
+)
+IFS='
+'
+for setting in $settings; do
+    eval "[ -n \"\${${setting%%=*}-}\" ]" || export "$setting"
+done
+unset IFS
+export PIP_CONFIG_FILE=/dev/null
+mirror=$(grep -E '^[ \t]*(\[\[[ \t]*index|index|index-url|extra-index-url|find-links|no-index)' .uv/uv.toml)
+mirror=$mirror${UV_DEFAULT_INDEX-}${UV_INDEX-}${UV_INDEX_URL-}${UV_EXTRA_INDEX_URL-}${UV_FIND_LINKS-}
+if [ -z "$mirror" ] && [ -n "${PIP_INDEX_URL-}" ]; then
+    mirror=$PIP_INDEX_URL
+    export UV_DEFAULT_INDEX="$PIP_INDEX_URL"
+    [ -n "${UV_INSECURE_HOST-}" ] || export UV_INSECURE_HOST="${PIP_TRUSTED_HOST-}"
+fi
+[ -n "${SSL_CERT_FILE-}" ] || [ -z "${PIP_CERT-}" ] || export SSL_CERT_FILE="$PIP_CERT"
+[ -n "${ALL_PROXY-}" ] || [ -z "${PIP_PROXY-}" ] || export ALL_PROXY="$PIP_PROXY"
+
+if ! new_enough $uv; then
     base=
     for name in python3 python3.14 python3.13 python3.12 python; do
         # With .python-version in this folder, pyenv may refuse to start
         # some of them: take the first that really starts.
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
+        if "$name" -I -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
             base=$name
             break
         fi
@@ -34,36 +137,27 @@ else
         exit 1
     fi
     say "Getting uv, which makes the environment (once) ..."
-    if ! "$base" -m venv --clear .uv >"$log" 2>&1; then
-        mkdir -p .uv
-        say "$base has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv), or install uv from docs.astral.sh/uv, then run the same command again."
-        exit 1
-    fi
-    if ! .uv/bin/python -m pip install --disable-pip-version-check uv >"$log" 2>&1; then
-        say "uv could not be downloaded: check the network connection, then run the same command again; nothing is lost."
-        exit 1
-    fi
+    log=$("$base" -I -m venv .uv 2>&1) || fail "$base has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv), or install uv from docs.astral.sh/uv, then run the same command again."
+    log=$(.uv/bin/python -I -m pip install -vv --disable-pip-version-check --upgrade uv 2>&1) || fail "uv could not be installed, for the reason above; docs.astral.sh/uv names other ways. Then run the same command again."
     uv=.uv/bin/uv
 fi
 
-# Python: the one that UV_PYTHON or .python-version asks for if it is there, else
-# any that is new enough, else uv fetches one.
-if ! $uv python find ${UV_PYTHON:+"$UV_PYTHON"} >/dev/null 2>&1; then
-    if [ -z "${UV_PYTHON:-}" ] && $uv python find '>=3.12' >/dev/null 2>&1; then
-        export UV_PYTHON='>=3.12'
-    elif ! $uv python install >"$log" 2>&1; then
-        say "Python 3.12 was not found, and could not be downloaded: install Python 3.12 or newer (from python.org, or with 'pyenv install 3.12'), then run the same command again."
-        exit 1
-    fi
+if ! find_python; then
+    say "Python 3.12 was not found here, so uv downloads it (once) ..."
+    log=$($uv python install 2>&1) && find_python ||
+        fail "Python 3.12 could not be downloaded: install Python 3.12 or newer (from python.org, or with 'pyenv install 3.12'), then run the same command again."
 fi
 
 [ -d .venv ] || say "Making the environment in .venv (once, some minutes) ..."
-if ! $uv sync --locked --quiet >"$log" 2>&1; then
-    if grep -Eq "$no_network" "$log"; then
-        say "The packages could not be downloaded: check the network connection, then run the same command again; nothing is lost."
-    else
-        cat "$log" >&2
-        say "The environment could not be made, for the reason above; if pyproject.toml was edited, 'uv lock' writes a new uv.lock."
-    fi
-    exit 1
+if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
+    # Relocatable: its programs start also where the folder was moved.
+    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made, for the reason above."
 fi
+if [ -n "$mirror" ]; then
+    # uv.lock names the addresses of pypi.org, so uv sync would not look
+    # elsewhere. The checksums in it hold for the mirror's files, too.
+    log=$(locked export --no-emit-project --no-header --no-annotate 2>&1) &&
+        log=$(printf '%s\n' "$log" | $uv pip sync --quiet --python .venv/bin/python --require-hashes - 2>&1)
+else
+    log=$($uv sync --locked --quiet 2>&1)
+fi || fail "The environment could not be made, for the reason above."

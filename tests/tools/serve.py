@@ -12,10 +12,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import webbrowser
 from pathlib import Path
 
-from clean import environment
+from clean import environment, outer
 from sessions import (
     Problem,
     find_session,
@@ -161,6 +160,15 @@ def start(port, token, folder):
         raise
 
 
+def open_browser(address):
+    """Open a page in the person's browser; return whether that was possible."""
+    code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
+    # As they have set it up; in our environment it would be a new one.
+    return not subprocess.run(
+        [sys.executable, "-I", "-c", code, address], env=outer()
+    ).returncode
+
+
 def serve(path, port, folder):
     """Serve the project until Ctrl-C, with `path` opened or its address printed.
 
@@ -177,7 +185,7 @@ def serve(path, port, folder):
         raise Problem(IN_USE.format(port))
     try:
         address = f"{base}/{path}?token={token}"
-        if has_screen() and webbrowser.open(address):
+        if has_screen() and open_browser(address):
             print(f"Opened in the browser: {address}")
         else:
             print(f"Open this address in a browser: {address}")

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import clean
 import jupytext
 import nbformat
 from jupytext.config import load_jupytext_configuration_file
@@ -39,15 +40,23 @@ class Problem(Exception):
 def main(tool):
     """Run a tool from the command line; a Problem is printed, not traced.
 
-    Takes: `tool`, a function without arguments. Ends the process with 1 after
-    a Problem, which goes to stderr, and with 130 after Ctrl-C.
+    The same holds for what a disk or a folder refuses. Whoever starts the
+    tool, it runs in a clean environment. Takes: `tool`, a function without
+    arguments. Ends the process with 1 after a Problem, which goes to stderr,
+    and with 130 after Ctrl-C.
     """
     try:
-        tool()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            clean.enter(folder)
+            tool()
     except Problem as problem:
         sys.exit(f"{problem}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if words := clean.advice(error):
+            sys.exit(words)
+        raise
 
 
 def all_pairs():

@@ -1,0 +1,35 @@
+"""Puts pytest, and all that the tests start, into a clean environment.
+
+The Makefile has done so already, but an editor or a git hook has not. This is
+the first plugin in pyproject.toml, because what comes next reads the
+environment as soon as it is imported.
+"""
+
+import os
+import shlex
+import tempfile
+
+import pytest
+from clean import enter
+
+# What pytest's own processes and editors say to each other.
+KEPT = ("PYTEST_XDIST_*", "TEST_RUN_PIPE", "VSCODE_*", "PYCHARM*", "_JB_*")
+THEIR_OPTIONS = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+FOLDER = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+enter(FOLDER.name, keep=KEPT)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config, parser, args):
+    """Take back the options that a person has set for all their projects."""
+    # pytest puts them between ours and those of the command line.
+    start = len(early_config.getini("addopts"))
+    end = start + len(THEIR_OPTIONS)
+    if args[start:end] == THEIR_OPTIONS:
+        del args[start:end]
+        early_config.known_args_namespace = parser.parse_known_args(args)
+
+
+def pytest_unconfigure():
+    """Remove the files of the tests' environment."""
+    FOLDER.cleanup()

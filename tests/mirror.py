@@ -1,0 +1,160 @@
+"""A package mirror on the loopback address, and a small project that uses it."""
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).absolute().parents[1]
+PYPI = "https://pypi.org/simple"
+NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
+# A certificate for 127.0.0.1 that nobody has signed, and its key.
+CERTIFICATE = """\
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIPEERr2h3t5trNpW2AqfUhwu/IKzAQny+WqtHktaK5KG
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBTDCB/6ADAgECAhRIHsOg3O8EyMnlrhhxaGEYJMayWzAFBgMrZXAwFDESMBAG
+A1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyNjA5NDMyNFoYDzIxMjYxMTAyMDk0MzI0
+WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwKjAFBgMrZXADIQD0r2STrOreHQvBswaj
++z2KWWQUkqhJWathSIG4nmGoa6NhMF8wHQYDVR0OBBYEFAzqyo41LmI8Sg9DWPTR
+3MMlwo3iMB8GA1UdIwQYMBaAFAzqyo41LmI8Sg9DWPTR3MMlwo3iMA8GA1UdEQQI
+MAaHBH8AAAEwDAYDVR0TAQH/BAIwADAFBgMrZXADQQAg6dJ2g6A9h9k2e8NEtQAG
+tYrPHAVdb1f+P2uhsSQM3K4OpAzmVfthPqadCuS+IQ/IuXZCrFjjTWNDj3t01V4J
+-----END CERTIFICATE-----
+"""
+PYPROJECT = """\
+[project]
+name = "intuitive-ai"
+version = "0.1.0"
+requires-python = ">=3.12"
+dependencies = ["tiny"]
+
+[tool.uv]
+package = false
+"""
+PROGRAMS = ["sh", "mkdir", "grep", "sed", "awk", "cat", "tail", "env"]
+
+
+def write_wheel(folder):
+    """Write the package `tiny`, with a program of that name; return its path."""
+    path = folder / "tiny-1.0-py3-none-any.whl"
+    files = {
+        "tiny.py": "def main():\n    print('tiny runs')\n"
+        + "# filler\n" * 9999,
+        "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\n"
+        "Version: 1.0\n",
+        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
+        "Root-Is-Purelib: true\nTag: py3-none-any\n",
+        "tiny-1.0.dist-info/entry_points.txt": "[console_scripts]\n"
+        "tiny = tiny:main\n",
+        "tiny-1.0.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return path
+
+
+class Mirror(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder; can also break a download off, or refuse everything."""
+
+    status = 0
+    breaks_off = False
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+    def do_GET(self):
+        """Serve a file, or half of it where downloads are to break off."""
+        if self.status:
+            self.send_error(self.status)
+        elif self.breaks_off and self.path.endswith(".whl"):
+            data = Path(self.translate_path(self.path)).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+        else:
+            super().do_GET()
+
+    def do_CONNECT(self):
+        """Be a proxy that refuses."""
+        self.send_error(self.status)
+
+
+@contextlib.contextmanager
+def serving(folder, tls="", **settings):
+    """Serve a folder on the loopback address, and give this address.
+
+    Takes: `folder`; `tls`, the path of a certificate with its key, where TLS
+    is to be spoken; `settings`, attributes of Mirror.
+    """
+    handler = type("Handler", (Mirror,), settings)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=folder)
+    )
+    # A client that refuses the certificate is what some tests want.
+    server.handle_error = lambda *_: None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(
+        target=server.serve_forever, args=[0.02], daemon=True
+    ).start()
+    scheme = "https" if tls else "http"
+    yield f"{scheme}://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def write_site(folder):
+    """Write the pages of a mirror that has `tiny`, and of one that has nothing."""
+    (folder / "simple" / "tiny").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    wheel = write_wheel(folder / "simple" / "tiny")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (wheel.parent / "index.html").write_text(
+        f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>'
+    )
+
+
+def write_project(folder, uv, mirror):
+    """Write a project that needs `tiny`, whose uv.lock names pypi.org as ours does."""
+    tools = folder / "tests" / "tools"
+    tools.mkdir(parents=True)
+    for name in ("env.sh", "why.sh", "clean.py"):
+        shutil.copy(ROOT / "tests" / "tools" / name, tools)
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    version = "{}.{}".format(*sys.version_info)
+    (folder / ".python-version").write_text(version)
+    subprocess.run(
+        [uv, "lock", "--no-config", "--quiet", "--default-index", mirror],
+        cwd=folder,
+        env={
+            "PATH": f"{sys.base_prefix}/bin",
+            "UV_CACHE_DIR": str(folder.parent / "first cache"),
+        },
+        check=True,
+    )
+    lock = folder / "uv.lock"
+    text = lock.read_text().replace(f'"{mirror}"', f'"{PYPI}"')
+    text = text.replace(mirror, "https://files.pythonhosted.org/packages")
+    lock.write_text(text)
+
+
+def write_programs(folder, **more):
+    """Link the few programs that every machine has, and more by name, into a folder."""
+    folder.mkdir()
+    for name in PROGRAMS:
+        (folder / name).symlink_to(shutil.which(name))
+    for name, path in more.items():
+        (folder / name).symlink_to(path)

@@ -1,0 +1,913 @@
+"""Whatever a person's machine is like, our commands work or say what to do.
+
+And whatever people have set up, it changes no outcome, and stays as it was.
+"""
+
+import ast
+import contextlib
+import errno
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import clean
+import decks
+import example
+import hostile
+import jupytext
+import mirror
+import pytest
+from own_git import git
+from pypdf import PdfReader
+from sessions import all_pairs, main, write_safely
+
+ROOT = Path.cwd()
+ENV_SH = ["sh", "tests/tools/env.sh"]
+# Root may do everything, unless it gives this right away.
+ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+
+
+def run(command, folder, env):
+    """Run a command in a folder; return its exit status and what it printed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def one_sentence(said):
+    """Return the last line for people, when there is nothing but lines for people."""
+    lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
+    assert "Traceback" not in said, said
+    assert lines, "It failed, and said nothing."
+    before = {it for it in lines[:-1] if not it.endswith(" ...")}
+    assert not before, said
+    return lines[-1]
+
+
+@pytest.fixture(scope="module")
+def uv():
+    """Return the uv that made this environment."""
+    found = shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
+    assert Path(found).exists(), "Do `make env` first."
+    return Path(found).resolve()
+
+
+@pytest.fixture(scope="module")
+def anybody():
+    """Return how a command is started by somebody who must not write everywhere."""
+    if os.geteuid():
+        return []
+    if not shutil.which(ANYBODY[0]):
+        pytest.skip("Root may write everywhere here.")
+    return ANYBODY
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """Take away the right to write in a folder, for a while."""
+    modes = {it: it.lstat().st_mode for it in (folder, *folder.rglob("*"))}
+    modes = {it: mode for it, mode in modes.items() if not it.is_symlink()}
+    for path, mode in modes.items():
+        path.chmod(mode & 0o555)
+    yield
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+# The environment: a small project, whose only package comes from a mirror.
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Serve a mirror with one package; give its folder and its address."""
+    folder = tmp_path_factory.mktemp("site")
+    mirror.write_site(folder)
+    with mirror.serving(folder) as address:
+        yield folder, address
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, uv, site):
+    """Return a small project that has not been made yet, to be copied."""
+    folder = tmp_path_factory.mktemp("small") / "project"
+    mirror.write_project(folder, uv, f"{site[1]}/simple")
+    return folder
+
+
+@pytest.fixture
+def bare(tmp_path, small, uv, monkeypatch):
+    """Stand in a copy of it, on a machine with few programs, uv and Python."""
+    shutil.copytree(small, tmp_path / "project")
+    (tmp_path / "home").mkdir()
+    python = Path(sys.base_prefix, "bin", "python3")
+    name = "python{}.{}".format(*sys.version_info)
+    mirror.write_programs(tmp_path / "all", uv=uv, **{name: python})
+    mirror.write_programs(tmp_path / "no python", uv=uv)
+    mirror.write_programs(tmp_path / "no uv", python3=python)
+    mirror.write_programs(tmp_path / "nothing")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+def make_env(bare, programs="all", before=(), **settings):
+    """Do `make env` as somebody with few programs; return its status and words."""
+    env = {
+        "HOME": str(bare / "home"),
+        "PATH": str(bare / programs),
+        "UV_HTTP_RETRIES": "0",
+        "PIP_RETRIES": "0",
+        "NO_PROXY": "127.0.0.1",
+        **{name: str(value) for name, value in settings.items()},
+    }
+    program = [shutil.which(before[0]), *before[1:]] if before else []
+    return run(
+        [*program, shutil.which("sh"), ENV_SH[1]], bare / "project", env
+    )
+
+
+def runs(bare):
+    """Return whether the environment's own program runs."""
+    status, said = run(
+        ["project/.venv/bin/tiny"], bare, {"PATH": os.environ["PATH"]}
+    )
+    return (status, said) == (0, "tiny runs\n")
+
+
+MIRROR_FILES = {
+    ".config/uv/uv.toml": '[[index]]\nname = "ours"\nurl = "{mirror}"\n'
+    "default = true\n",
+    "uv.toml": 'no-binary = true\nindex-url = "{mirror}"\n'
+    'exclude-newer = "2020-01-01"\n[pip]\ntarget = "/nowhere"\n',
+    ".config/pip/pip.conf": "[global]\nindex-url = {mirror}\nuser = true\n",
+    ".pip/pip.conf": "[global]\nindex-url={mirror}\n",
+}
+
+
+@pytest.mark.parametrize("file", MIRROR_FILES)
+def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
+    text = MIRROR_FILES[file].replace("{mirror}", f"{site[1]}/simple")
+    path = bare / "home" / file
+    write_safely(path, text)
+    more = {"UV_CONFIG_FILE": path} if file == "uv.toml" else {}
+    status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **more)
+    assert status == 0, said
+    assert runs(bare)
+    # All is there now, so nothing is asked for, and nothing is said.
+    assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
+
+
+def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
+    bare, site
+):
+    home = bare / "home"
+    hostile.write_home(home)
+    toml = home / ".config/uv/uv.toml"
+    toml.write_text(f"index-url = '{site[1]}/simple'\n{toml.read_text()}")
+    before = hostile.files_in(home)
+    theirs = hostile.environment(home)
+    del theirs["PATH"], theirs["HOME"]
+    status, said = make_env(bare, **theirs)
+    assert status == 0, said
+    assert said.splitlines() == [
+        "Making the environment in .venv (once, some minutes) ..."
+    ]
+    assert runs(bare)
+    assert make_env(bare, **theirs) == (0, "")
+    assert hostile.files_in(home) == before
+
+
+def test_the_functions_of_a_persons_shell_change_nothing(bare, site):
+    bash = shutil.which("bash")
+    if not bash:
+        pytest.skip("There is no bash.")
+    for name in ("all", "no python"):
+        (bare / name / "sh").unlink()
+        (bare / name / "sh").symlink_to(bash)
+    functions = {
+        f"BASH_FUNC_{name}%%": "() { exit 1; }"
+        for name in ("grep", "sed", "printf", "mkdir", "tail", "cat")
+    }
+    status, said = make_env(
+        bare,
+        UV_DEFAULT_INDEX=f"{site[1]}/simple",
+        SHELLOPTS="noclobber:errexit:pipefail",
+        **functions,
+    )
+    assert status == 0, said
+
+
+def test_an_environment_works_after_its_folder_was_moved(bare, site):
+    assert make_env(bare, UV_DEFAULT_INDEX=f"{site[1]}/simple")[0] == 0
+    (bare / "project").rename(bare / "another name")
+    (bare / "another name").rename(bare / "project two")
+    (bare / "project").symlink_to(bare / "project two")
+    assert make_env(bare, UV_OFFLINE=1) == (0, "")
+    assert runs(bare)
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(bare, site):
+    settings = {"UV_DEFAULT_INDEX": f"{site[1]}/simple"}
+    assert make_env(bare, **settings)[0] == 0
+    Path(".venv/bin/python").unlink()
+    Path(".venv/bin/python").symlink_to("/nowhere/python")
+    status, said = make_env(bare, **settings)
+    assert status == 0, said
+    assert runs(bare)
+
+
+def test_an_environment_that_is_made_works_where_nothing_can_be_written(
+    bare, site, anybody
+):
+    assert make_env(bare, UV_DEFAULT_INDEX=f"{site[1]}/simple")[0] == 0
+    with read_only(bare):
+        assert make_env(bare, before=anybody) == (0, "")
+        for home in ("", "/nowhere"):
+            assert make_env(bare, before=anybody, HOME=home) == (0, "")
+    assert not Path("/nowhere").exists()
+
+
+def test_the_environment_is_made_without_a_home_or_a_temporary_folder(
+    bare, site
+):
+    status, said = make_env(
+        bare,
+        UV_DEFAULT_INDEX=f"{site[1]}/simple",
+        HOME="/nowhere",
+        TMPDIR="/nowhere",
+        XDG_CACHE_HOME="/proc/nowhere",
+    )
+    assert status == 0, said
+    assert runs(bare)
+
+
+# Each cause, and what is said of it. `how` is what a test does before.
+CAUSES = {
+    "nothing answers": (
+        {"UV_DEFAULT_INDEX": f"{mirror.NOWHERE}/simple"},
+        r"^http://127.0.0.1:9 could not be reached: check the network",
+    ),
+    "nothing answers pip": (
+        {"programs": "no uv", "PIP_INDEX_URL": mirror.NOWHERE},
+        r"^http://127.0.0.1:9 could not be reached: check the network",
+    ),
+    "no such name": (
+        {"UV_DEFAULT_INDEX": "http://nowhere.invalid/simple"},
+        r"^The address of http://nowhere.invalid could not be looked up",
+    ),
+    "no proxy": (
+        {"HTTPS_PROXY": mirror.NOWHERE},
+        r"^The proxy could not be reached: check HTTPS_PROXY",
+    ),
+    "the proxy wants a password": (
+        {"HTTPS_PROXY": "{refusing 407}"},
+        r"^The proxy asks who you are: put your name and password",
+    ),
+    "the mirror wants a password": (
+        {"UV_DEFAULT_INDEX": "{refusing 401}/simple"},
+        r"refused a download \(.*401.*\): check the address of your mirror",
+    ),
+    "the mirror is down": (
+        {"UV_DEFAULT_INDEX": "{refusing 503}/simple"},
+        r"refused a download \(.*503.*\): check the address of your mirror",
+    ),
+    "an unknown certificate": (
+        {"UV_DEFAULT_INDEX": "{tls}/simple"},
+        r"^The certificate of https://127.0.0.1:\d+ is not trusted here: let "
+        "SSL_CERT_FILE name",
+    ),
+    "the mirror lacks a package": (
+        {"UV_DEFAULT_INDEX": "{mirror}/empty"},
+        r"\(tiny was not found .*\): choose a mirror that has it",
+    ),
+    "no download allowed": (
+        {"UV_OFFLINE": "1"},
+        r"^Something has not been downloaded yet, and UV_OFFLINE",
+    ),
+    "an old lock file": (
+        {"edit": ("pyproject.toml", '"tiny"', "")},
+        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+    ),
+    "no lock file": (
+        {"edit": ("uv.lock", None, None)},
+        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+    ),
+    "a download that breaks off": (
+        {"UV_DEFAULT_INDEX": "{broken}/simple"},
+        r"^A download .* broke off: run the same command again",
+    ),
+    "another checksum": (
+        {
+            "edit": ("uv.lock", r"sha256:\w{4}", "sha256:0000"),
+            "UV_DEFAULT_INDEX": "{mirror}/simple",
+        },
+        r"its checksum differs, and was not used",
+    ),
+    "no wheel for this machine": (
+        {"edit": ("uv.lock", "py3-none-any", "cp312-cp312-win_amd64")},
+        r"^A package of uv.lock does not exist for this kind of machine",
+    ),
+    "no python": (
+        {"programs": "nothing"},
+        r"^No Python was found: install Python 3.12 or newer",
+    ),
+    "no python, and none to be had": (
+        {
+            "programs": "no python",
+            "UV_PYTHON_INSTALL_DIR": "{home}/none",
+            "UV_PYTHON_INSTALL_MIRROR": mirror.NOWHERE,
+        },
+        r"^http://127.0.0.1:9 could not be reached",
+    ),
+}
+
+
+@pytest.fixture
+def filled_in(bare, site):
+    """Return how settings get the addresses that they name, of servers that run."""
+    folder, address = site
+    pem = bare / "certificate.pem"
+    pem.write_text(mirror.CERTIFICATE)
+    servers = {
+        "{tls}": {"tls": pem},
+        "{broken}": {"breaks_off": True},
+        **{f"{{refusing {it}}}": {"status": it} for it in (401, 407, 503)},
+    }
+    with contextlib.ExitStack() as stack:
+
+        def fill_in(text):
+            text = text.replace("{mirror}", address)
+            text = text.replace("{home}", str(bare / "home"))
+            for place, how in servers.items():
+                if place in text:
+                    server = mirror.serving(folder, **how)
+                    text = text.replace(place, stack.enter_context(server))
+            return text
+
+        yield fill_in
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_failure_names_its_true_cause_in_one_sentence(
+    bare, filled_in, cause
+):
+    settings, words = CAUSES[cause]
+    # No network, whatever happens.
+    settings = {"HTTPS_PROXY": mirror.NOWHERE} | settings
+    programs = settings.pop("programs", "all")
+    name, old, new = settings.pop("edit", ("", "", ""))
+    if old:
+        text = Path(name).read_text()
+        assert re.search(old, text)
+        Path(name).write_text(re.sub(old, new, text))
+    elif name:
+        Path(name).unlink()
+    settings = {k: filled_in(v) for k, v in settings.items()}
+    status, said = make_env(bare, programs, **settings)
+    assert status == 1
+    assert re.search(words, one_sentence(said)), said
+
+
+def test_a_certificate_that_a_person_trusts_is_trusted(bare, filled_in):
+    status, said = make_env(
+        bare,
+        UV_DEFAULT_INDEX=filled_in("{tls}/simple"),
+        SSL_CERT_FILE=bare / "certificate.pem",
+    )
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("place", ["", ".venv"])
+def test_a_folder_that_refuses_to_be_written_is_named(
+    bare, site, anybody, place
+):
+    folder = bare / "project" / place
+    if place:
+        assert make_env(bare, UV_DEFAULT_INDEX=f"{site[1]}/simple")[0] == 0
+        shutil.rmtree(next(folder.glob("lib/*/site-packages/tiny-*")))
+    with read_only(folder):
+        status, said = make_env(
+            bare, before=anybody, UV_DEFAULT_INDEX=f"{site[1]}/simple"
+        )
+    assert status == 1
+    sentence = one_sentence(said)
+    assert sentence.startswith("Access was refused ("), said
+    assert (place or ".uv") in sentence
+
+
+def test_a_full_disk_is_named(bare, site):
+    # In a namespace of its own: a disk of 100 KiB, with the project on it.
+    script = 'mount -t tmpfs -o size=100k none "$1" || exit 77; cp -R tests .python-version pyproject.toml uv.lock "$1" && cd "$1" && exec sh tests/tools/env.sh'
+    disk = bare / "disk"
+    disk.mkdir()
+    before = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "-"]
+    if not shutil.which("unshare"):
+        pytest.skip("No disk can be mounted here.")
+    status, said = run(
+        [*before, disk],
+        bare / "project",
+        {
+            "HOME": str(bare / "home"),
+            "PATH": f"{bare / 'all'}{os.pathsep}{os.environ['PATH']}",
+            "UV_DEFAULT_INDEX": f"{site[1]}/simple",
+            "NO_PROXY": "127.0.0.1",
+        },
+    )
+    if status == 77 or "unshare" in said:
+        pytest.skip("No disk can be mounted here.")
+    assert status == 1
+    assert one_sentence(said).startswith("The disk is full: free some space")
+
+
+def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
+    Path("uv.lock").write_text("version = [")
+    status, said = make_env(bare)
+    assert status == 1
+    assert "Failed to parse `uv.lock`" in said
+    assert said.endswith("could not be made, for the reason above.\n")
+    for word in ("network", "disk", "proxy", "mirror", "certificate"):
+        assert word not in said
+
+
+# What was said in each case, where the case itself cannot be had everywhere.
+SAID = {
+    "WARNING: Retrying after connection broken by 'ProxyError('Cannot connect "
+    "to proxy.', NewConnectionError('refused'))'\nERROR: No matching "
+    "distribution found for uv": "The proxy could not be reached",
+    "Could not fetch URL https://r.example/uv/: (Caused by SSLError("
+    "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]')))\n"
+    "ERROR: No matching distribution found for uv": "The certificate of "
+    "https://r.example is not trusted here",
+    "Looking in indexes: http://r.example\nERROR: No matching distribution "
+    "found for uv": "A package is not where it is looked for (No matching",
+    "npm error code ENOSPC\nnpm error syscall write": "The disk is full",
+    "npm error code EROFS\nnpm error rofs EROFS: read-only file system, mkdir "
+    "'/x'": "The project cannot be changed here",
+    "error: failed to create directory `/x/.uv`: Read-only file system (os "
+    "error 30)": "The project cannot be changed here (failed to create "
+    "directory `/x/.uv`: Read-only file system",
+    "error: failed to copy file from /a to /b: No space left on device (os "
+    "error 28)": "The disk is full",
+    "npm error code ECONNREFUSED\nnpm error request to https://r.example/a "
+    "failed": "https://r.example could not be reached",
+    "npm error code ENOTFOUND\nnpm error network request to "
+    "http://r.example/a": "The address of http://r.example could not be "
+    "looked up",
+    "npm error code E404\nnpm error 404 File not found - GET "
+    "http://r.example/a": "A package is not where it is looked for (404",
+    "npm error code EINTEGRITY": "A download is not what was promised",
+    "npm error code SELF_SIGNED_CERT_IN_CHAIN": "The certificate of another "
+    "machine is not trusted",
+    "error: Building `x` failed\n  cause: compiler not found": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("words", SAID, ids=range(len(SAID)))
+def test_what_npm_and_uv_say_is_understood(words):
+    done = subprocess.run(
+        ["sh", "tests/tools/why.sh"],
+        input=words,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stdout.startswith(SAID[words])
+    assert bool(done.stdout) == (not done.returncode) == bool(SAID[words])
+    assert not done.stderr
+
+
+# The package that `pip install .` installs.
+
+
+def test_pip_installs_what_the_notebooks_import(tmp_path):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("notebooks", "img", "tests", "build"):
+        (tmp_path / name).mkdir()
+    # What pip asks for first; it is where a layout that is not liked shows.
+    code = "import sys; from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    (metadata,) = tmp_path.glob("*.dist-info")
+    needs = importlib.metadata.PathDistribution(metadata).requires
+    declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert needs == declared["dependencies"]
+    provides = importlib.metadata.packages_distributions()
+    missing = {
+        name: pair
+        for pair in all_pairs()
+        for name in imports_of(pair)
+        if name not in sys.stdlib_module_names
+        and not {it.lower() for it in provides.get(name, [])} & {*needs}
+    }
+    assert not missing, (
+        "Name the packages of these modules under dependencies in "
+        "pyproject.toml, because a notebook imports them."
+    )
+
+
+def imports_of(pair):
+    """Return the names of the modules that a notebook imports."""
+    found = set()
+    for cell in jupytext.read(pair.with_suffix(".md")).cells:
+        if cell.cell_type != "code":
+            continue
+        lines = cell.source.splitlines()
+        code = "\n".join(it for it in lines if not it.startswith(("%", "!")))
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                found |= {it.name.split(".")[0] for it in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.split(".")[0])
+    return found
+
+
+# What all of our processes get of a person's settings.
+
+
+def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
+    useful = {
+        "UV_DEFAULT_INDEX": "https://mirror.example/simple",
+        "UV_INDEX_OURS_PASSWORD": "secret",
+        "PIP_INDEX_URL": "https://mirror.example/simple",
+        "npm_config_registry": "https://mirror.example/npm",
+        "https_proxy": "http://proxy.example:3128",
+        "SSL_CERT_FILE": "/etc/ours.pem",
+        "CUDA_VISIBLE_DEVICES": "1",
+        "UV_CACHE_DIR": "/cache/uv",
+        "JAX_COMPILATION_CACHE_DIR": "/cache/jax",
+        "NO_PROXY": "example.org",
+    }
+    theirs = hostile.environment(tmp_path)
+    theirs = {k: v for k, v in theirs.items() if k not in ("HOME", "PATH")}
+    for name, value in (theirs | useful).items():
+        monkeypatch.setenv(name, value)
+    ours = clean.environment(tmp_path)
+    assert ours.pop("NO_PROXY") == "127.0.0.1,example.org,localhost"
+    del useful["NO_PROXY"]
+    assert {name: ours.get(name) for name in useful} == useful
+    kept = {k for k, v in theirs.items() if ours.get(k) == v}
+    assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
+    # Once more changes nothing, since our commands start one another.
+    monkeypatch.setattr(os, "environ", ours)
+    again = clean.environment(tmp_path)
+    assert again.pop("PATH").endswith(ours["PATH"])
+    assert {k: v for k, v in ours.items() if k != "PATH"} | {
+        "NO_PROXY": again["NO_PROXY"]
+    } == again
+
+
+def test_compiled_code_is_kept_where_the_sessions_look_for_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = "JAX_COMPILATION_CACHE_DIR"
+    kept = clean.environment(tmp_path)[name]
+    assert kept == str(tmp_path / ".cache" / "intuitive_ai")
+    text = Path("notebooks/04_basic_gpt.md").read_text()
+    assert 'Path.home() / ".cache" / "intuitive_ai"' in text
+    monkeypatch.setenv("HOME", "/nowhere")
+    ours = clean.environment(tmp_path)
+    assert name not in ours
+    assert os.access(ours["HOME"], os.W_OK)
+
+
+def test_the_browser_is_opened_as_a_person_has_set_it_up(
+    tmp_path, monkeypatch
+):
+    theirs = {"XDG_CONFIG_HOME": "/theirs", "LANG": "de_DE.UTF-8"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.delenv(f"OUTER_{name}", raising=False)
+    for name in clean.OUTER:
+        monkeypatch.delenv(f"OUTER_{name}", raising=False)
+    monkeypatch.delenv("XDG_DATA_DIRS", raising=False)
+    for _ in range(2):  # make and serve.py each do so
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        clean.enter(folder)
+    opened = clean.outer()
+    assert {name: opened[name] for name in theirs} == theirs
+    assert "XDG_DATA_DIRS" not in opened
+    assert "JUPYTER_CONFIG_DIR" not in opened
+
+
+def test_npm_keeps_its_mirror_and_no_other_setting(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN", "secret")
+    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "theirs"))
+    (tmp_path / "theirs").write_text(
+        "registry = https://mirror.example/npm\n"
+        "//mirror.example/npm/:_authToken=${TOKEN}\n"
+        "https-proxy=http://proxy.example\nprefix=/nowhere\ndry-run=true\n"
+    )
+    kept = Path(clean.environment(tmp_path)["NPM_CONFIG_USERCONFIG"])
+    assert kept.read_text() == (
+        "registry = https://mirror.example/npm\n"
+        "//mirror.example/npm/:_authToken=secret\n"
+        "https-proxy=http://proxy.example\n"
+    )
+
+
+# A disk or a folder that refuses to be written.
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "The disk is full: free some space"),
+        (errno.EDQUOT, "The disk is full: free some space"),
+        (errno.EROFS, "/notebooks cannot be changed here: copy the project"),
+        (errno.EACCES, "/notebooks was refused: change its owner or its perm"),
+        (errno.EPERM, "/notebooks was refused: change its owner or its perm"),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_a_disk_refuses_is_a_sentence(number, words, wrapped, capsys):
+    def tool():
+        error = OSError(number, os.strerror(number), "notebooks/.gone.tmp")
+        if wrapped:
+            raise RuntimeError("nbconvert has failed") from error
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        main(tool)
+    assert words in str(ended.value)
+    assert "\n" not in str(ended.value)
+
+
+def test_another_error_is_not_blamed_on_the_disk():
+    def tool():
+        try:
+            raise PermissionError(errno.EACCES, "that was dealt with")
+        except PermissionError:
+            raise ValueError("a fault of ours")
+
+    with pytest.raises(ValueError, match="a fault of ours"):
+        main(tool)
+
+
+def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
+    def nowhere(*_, **__):
+        raise FileNotFoundError(
+            errno.ENOENT, "No usable temporary directory found in ['/tmp']"
+        )
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
+    with pytest.raises(SystemExit) as ended:
+        clean.main()
+    assert "let TMPDIR name one" in str(ended.value)
+
+
+# The real commands, in a copy of the project with one small session.
+
+# What a notebook sees of a person's settings.
+PROBE = """\
+import builtins, os, sys, matplotlib.pyplot as plt
+print(hasattr(builtins, "theirs"), sys.flags.optimize, sys.flags.hash_randomization)
+print(plt.get_backend(), plt.rcParams["lines.linewidth"])
+print(*sorted(it for it in os.environ if it.startswith(("XLA", "GIT_", "PYTHON"))))
+for name in ("JAX_PLATFORMS", "JAX_ENABLE_X64", "PYTENSOR_FLAGS", "TZ", "LC_ALL"):
+    print(name, os.environ.get(name))"""
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
+
+
+@pytest.fixture
+def small_project(tmp_path):
+    """Return a function that writes a copy of the project into a folder."""
+
+    def write(name):
+        folder = tmp_path / name / "project"
+        folder.mkdir(parents=True)
+        pair = example.project_in(folder)
+        nb = example.session()
+        nb.cells.insert(6, example.code(PROBE, 3))
+        example.write(pair, nb)
+        for file in ("Makefile", ".gitignore"):
+            shutil.copy(ROOT / file, folder)
+        decks.packages()
+        for made in (".venv", ".uv", decks.PACKAGES):
+            if (ROOT / made).exists():
+                (folder / made).symlink_to(ROOT / made)
+        return folder
+
+    return write
+
+
+def make(folder, env, *arguments, before=()):
+    """Do `make` in a project; return its status and words, without its path."""
+    status, said = run([*before, "make", *arguments], folder, env)
+    return status, said.replace(str(folder), "PROJECT")
+
+
+def page_of(folder, env, command):
+    """Return the page that `make slides` or `make lab` serves."""
+    server = subprocess.Popen(
+        ["make", command, "SESSION=1"],
+        cwd=folder,
+        env=env | {"BROWSER": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        said = ""
+        while not (found := ADDRESS.search(said)):
+            line = server.stdout.readline()
+            assert line, said
+            said += line
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(found[0], timeout=20) as page:
+            return page.status, page.url.split("/", 3)[3].split("?")[0]
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(timeout=30)
+        server.stdout.close()
+
+
+def do_everything(folder, env):
+    """Do what the Makefile offers; return what was said."""
+    said = [make(folder, env, "sync")]
+    md = folder / "notebooks" / f"{example.NAME}.md"
+    md.write_text(md.read_text().replace("pi = 3.1", "pi = 3.1  # about"))
+    said.append(make(folder, env, "sync"))
+    status, words = make(folder, env, "run")
+    said.append((status, "Traceback" in words))
+    said += [make(folder, env, it) for it in ("lint", "decks")]
+    return said
+
+
+def files_of(folder):
+    """Return the files of a project; of a PDF, what stands on its pages."""
+    files = hostile.files_in(folder, {".venv", ".uv", ".npm", ".sync"})
+    for name in files:
+        if name.endswith(".pdf"):
+            pages = PdfReader(folder / name).pages
+            files[name] = [page.extract_text() for page in pages]
+    return files
+
+
+def test_every_command_does_the_same_whatever_a_person_has_set_up(
+    small_project, tmp_path
+):
+    theirs, nobodys = small_project("theirs"), small_project("nobodys")
+    home = tmp_path / "theirs" / "home"
+    hostile.write_home(home)
+    (tmp_path / "nobodys" / "home").mkdir()
+    plain = hostile.plain_environment(tmp_path / "nobodys" / "home")
+    set_up = hostile.environment(home)
+    before = hostile.files_in(home)
+    mask = os.umask(0o077)
+    try:
+        said = do_everything(theirs, set_up)
+        pages = [page_of(theirs, set_up, it) for it in ("slides", "lab")]
+        # As an editor or a hook starts it: without make.
+        direct = {**set_up, "PYTHONPATH": "", "PYTHONHOME": ""}
+        direct = {k: v for k, v in direct.items() if v and "SAFE" not in k}
+        tests = run(
+            [sys.executable, "-m", "pytest", "-n0", "-q", "notebooks"],
+            theirs,
+            direct,
+        )
+    finally:
+        os.umask(mask)
+    assert said == do_everything(nobodys, plain)
+    assert all(status == 0 for status, _ in said), said
+    assert pages == [
+        (200, f"nbclassic/notebooks/notebooks/{example.NAME}.ipynb"),
+        (200, f"lab/tree/notebooks/{example.NAME}.ipynb"),
+    ]
+    assert tests[0] == 0, tests[1]
+    assert re.search(r"2\d passed", tests[1]), tests[1]
+    assert files_of(theirs) == files_of(nobodys)
+    assert hostile.files_in(home) == before, "Something of theirs has changed."
+
+
+# Tests that are started from a git hook.
+
+COMMITS = """\
+import subprocess
+
+def test_commits(tmp_path):
+    for command in (["init", "-q"], ["add", "."], ["config", "core.bare", "true"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+"""
+
+
+@pytest.mark.parametrize("place", ["repository", "worktree"])
+def test_tests_that_a_hook_starts_leave_the_repository_alone(tmp_path, place):
+    main_folder = tmp_path / "repository"
+    main_folder.mkdir()
+    example.project_in(main_folder)
+    (main_folder / "tests" / "test_commits.py").write_text(COMMITS)
+    git(main_folder, "init", "-q")
+    git(main_folder, "add", ".")
+    git(main_folder, "commit", "-qm", "start")
+    folder = tmp_path / place
+    if place == "worktree":
+        git(main_folder, "worktree", "add", "-q", str(folder))
+    hook = main_folder / ".git" / "hooks" / "pre-commit"
+    write_safely(
+        hook,
+        "#!/bin/sh\n"
+        'test "$GIT_INDEX_FILE" || exit 2\n'
+        f"{sys.executable} -m pytest -n0 -q tests/test_commits.py >said 2>&1\n"
+        "exit 1\n",
+    )
+    hook.chmod(0o755)
+    (folder / "README.md").write_text("edited")
+    git(folder, "add", "README.md")
+
+    def state():
+        return [
+            git(folder, *command)
+            for command in (
+                ["log", "--all", "--stat"],
+                ["ls-files", "--stage"],
+                ["config", "--list", "--local"],
+                ["status", "--short", "--", ":!said"],
+            )
+        ] + [hostile.files_in(main_folder / ".git" / "hooks")]
+
+    before = state()
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    run(["git", *who, "commit", "-m", "tried"], folder, os.environ)
+    assert "1 passed" in (folder / "said").read_text()
+    assert state() == before
+
+
+def test_a_checkout_has_the_same_bytes_whatever_git_makes_of_line_endings(
+    tmp_path,
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    for name in ("tests", "notebooks", "img"):
+        skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        shutil.copytree(ROOT / name, first / name, ignore=skip)
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name != ".git":
+            shutil.copy(path, first)
+    git(first, "init", "-q")
+    git(first, "add", "--all")
+    git(first, "commit", "-qm", "start")
+    git(
+        tmp_path,
+        *(["-c", "core.autocrlf=true", "clone", "-q", "first", "second"]),
+    )
+    files = hostile.files_in(second, {".git"})
+    assert files == {
+        name: text
+        for name, text in hostile.files_in(first, {".git"}).items()
+        if name in files
+    }
+    for name, text in files.items():
+        assert b"\r\n" not in text or b"\0" in text, f"{name} has CRLF."
+    assert "tests/tools/env.sh" in files
+
+
+def test_where_nothing_can_be_written_every_command_works_or_says_so(
+    small_project, tmp_path, anybody
+):
+    folder = small_project("theirs")
+    home = tmp_path / "theirs" / "home"
+    home.mkdir()
+    env = hostile.plain_environment(home)
+    assert make(folder, env, "run", before=anybody)[0] == 0
+    before = files_of(folder)
+    with read_only(tmp_path / "theirs"):
+        for command in ("sync", "lint", "decks", "run"):
+            more = ["ALL=1"] if command == "run" else []
+            status, said = make(folder, env, command, *more, before=anybody)
+            if status or command in ("decks", "run"):
+                words = said.splitlines()
+                words = [it for it in words if "cell" not in it]
+                assert one_sentence("\n".join(words)).startswith("Access to ")
+    assert files_of(folder) == before
+    # A home that is read-only, or is not there, is no reason to fail.
+    home.chmod(0o555)
+    for place in (home, "/nowhere"):
+        here = {**env, "HOME": str(place), "TMPDIR": str(place)}
+        status, said = make(folder, here, "run", "ALL=1", before=anybody)
+        assert status == 0, said
+    home.chmod(0o755)
+    assert files_of(folder) == before
+    assert not list(home.rglob("*"))
+    assert not Path("/nowhere").exists()
