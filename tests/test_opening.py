@@ -120,7 +120,7 @@ def write_short(pair):
     Returns what it must say after an edit, apart from the edit.
     """
     nb = cleaned(short_notebook())
-    write_safely(pair.with_suffix(".md"), as_md(nb, find_session("1")))
+    write_safely(pair.with_suffix(".md"), as_md(nb))
     nb.metadata.kernelspec = {"display_name": "R", "name": "ir"}
     wanted = json.loads(nbformat.writes(nb))
     theirs = copy.deepcopy(wanted)
@@ -269,6 +269,18 @@ def test_opening_looking_and_saving_change_no_file(opened, project):
 def test_nobody_is_greeted_by_a_popup(opened):
     shown = opened.page.locator(POPUPS).filter(visible=True)
     assert not shown.all_inner_texts()
+
+
+@pytest.mark.parametrize("opened", ["lab that autosaves"], indirect=True)
+def test_a_reader_sees_the_presenters_notes_only_on_request(opened):
+    shown = opened.page.locator(".jp-RenderedMarkdown")
+    notes = shown.filter(has_text="Say hello.")
+    expect(shown.filter(has_text="An answer")).to_be_visible()
+    expect(notes).to_be_hidden()
+    opened.page.keyboard.press("Alt+n")
+    expect(notes).to_be_visible()
+    opened.page.keyboard.press("Alt+n")
+    expect(notes).to_be_hidden()
 
 
 def heading(page):
