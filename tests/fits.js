@@ -128,9 +128,13 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
       .at(-1);
   }
 
-  function press() {
+  // Our live decks hand the key on by a message, so the slide changes a little
+  // later; after a fifth of a second it does not change any more.
+  async function press() {
     const space = { key: " ", code: "Space", keyCode: 32, bubbles: true, cancelable: true };
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", space));
+    for (let wait = 0; wait < 50 && shown() === slide; wait++)
+      await new Promise((done) => setTimeout(done, 4));
   }
 
   // On the last slide the space bar changes nothing, and the walk ends.
@@ -140,7 +144,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
     // JupyterLab's editors are laid out in the next frame; all else is at once.
     if (slide.querySelector(".cm-editor")) await new Promise(requestAnimationFrame);
     problems.set(slide, measure());
-    if (problems.size < slides) press();
+    if (problems.size < slides) await press();
   }
   return [...problems.values()];
 };

@@ -27,6 +27,7 @@ EXPLORABLES = [
     for session in SESSIONS
     for html in explorables_of(session)
 ]
+pytestmark = pytest.mark.session("2")
 on_each = pytest.mark.parametrize("html", EXPLORABLES)
 
 

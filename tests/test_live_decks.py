@@ -166,6 +166,7 @@ def test_the_deck_runs_live(deck):
     )
     while not page.locator(f"{SECTION} .output_stream").is_visible():
         page.keyboard.press("Space")  # it stands in a fragment
+        page.wait_for_timeout(100)  # the deck takes the key by a message
     selected = page.locator(f"{SECTION} .code_cell.selected")
     selected.wait_for()
     page.evaluate("Jupyter.notebook.get_selected_cell().clear_output()")
