@@ -57,7 +57,7 @@ FILES = {
     "python/nbformat.py": "raise ImportError('theirs')\n",
     "startup.py": MARK,
     # What stands in the folder above the project, too.
-    ".codespellrc": "[codespell]\nignore-words-list = teh\n",
+    ".codespellrc": "[codespell]\nignore-regex = .*\n",
     "matplotlibrc": "lines.linewidth: 9\n",
     "pytest.ini": "[pytest]\naddopts = --collect-only\n",
     "ruff.toml": "line-length = 20\n",
@@ -169,15 +169,21 @@ def write_home(home):
             write_safely(home.parent / name, text)
 
 
-def environment(home):
-    """Return the variables of somebody with this home folder."""
-    theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
-    return {"PATH": os.environ["PATH"], "HOME": str(home)} | theirs
-
-
 def plain_environment(home):
-    """Return the variables of somebody who has set up nothing."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home)}
+    """Return the variables of somebody who has set up nothing in this home folder."""
+    # Caches are shared, or fonts would be searched for minutes.
+    caches = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_CACHE_HOME": caches,
+    }
+
+
+def environment(home):
+    """Return the variables of somebody who has set up everything in it."""
+    theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
+    return plain_environment(home) | theirs
 
 
 def files_in(folder, without=()):

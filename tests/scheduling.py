@@ -21,7 +21,8 @@ SECONDS = {
     "test_other_seeds.py": 60,
     "test_basic_gpt.py": 50,
     "test_faults_are_caught.py": 40,
-    "test_tools.py": 40,
+    "test_setting_up.py": 60,
+    "test_tools.py": 30,
     "test_live_decks.py": 25,
     "test_static_decks.py": 15,
 }

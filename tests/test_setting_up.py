@@ -29,7 +29,7 @@ from pypdf import PdfReader
 from sessions import all_pairs, main, write_safely
 
 ROOT = Path.cwd()
-ENV_SH = ["sh", "tests/tools/env.sh"]
+ENV_SH = "tests/tools/env.sh"
 # Root may do everything, unless it gives this right away.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
@@ -123,7 +123,7 @@ def bare(tmp_path, small, uv, monkeypatch):
     return tmp_path
 
 
-def make_env(bare, programs="all", before=(), **settings):
+def make_env(bare, programs="all", before=(), folder="project", **settings):
     """Do `make env` as somebody with few programs; return its status and words."""
     env = {
         "HOME": str(bare / "home"),
@@ -134,15 +134,13 @@ def make_env(bare, programs="all", before=(), **settings):
         **{name: str(value) for name, value in settings.items()},
     }
     program = [shutil.which(before[0]), *before[1:]] if before else []
-    return run(
-        [*program, shutil.which("sh"), ENV_SH[1]], bare / "project", env
-    )
+    return run([*program, shutil.which("sh"), ENV_SH], bare / folder, env)
 
 
-def runs(bare):
+def runs(bare, folder="project"):
     """Return whether the environment's own program runs."""
     status, said = run(
-        ["project/.venv/bin/tiny"], bare, {"PATH": os.environ["PATH"]}
+        [bare / folder / ".venv/bin/tiny"], bare, {"PATH": os.environ["PATH"]}
     )
     return (status, said) == (0, "tiny runs\n")
 
@@ -179,7 +177,7 @@ def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
     toml.write_text(f"index-url = '{site[1]}/simple'\n{toml.read_text()}")
     before = hostile.files_in(home)
     theirs = hostile.environment(home)
-    del theirs["PATH"], theirs["HOME"]
+    theirs = {k: theirs[k] for k in hostile.VARIABLES}
     status, said = make_env(bare, **theirs)
     assert status == 0, said
     assert said.splitlines() == [
@@ -212,11 +210,9 @@ def test_the_functions_of_a_persons_shell_change_nothing(bare, site):
 
 def test_an_environment_works_after_its_folder_was_moved(bare, site):
     assert make_env(bare, UV_DEFAULT_INDEX=f"{site[1]}/simple")[0] == 0
-    (bare / "project").rename(bare / "another name")
-    (bare / "another name").rename(bare / "project two")
-    (bare / "project").symlink_to(bare / "project two")
-    assert make_env(bare, UV_OFFLINE=1) == (0, "")
-    assert runs(bare)
+    Path.cwd().rename(bare / "another name")
+    assert make_env(bare, folder="another name", UV_OFFLINE=1) == (0, "")
+    assert runs(bare, "another name")
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(bare, site):
@@ -557,22 +553,20 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
         "NO_PROXY": "example.org",
     }
     theirs = hostile.environment(tmp_path)
-    theirs = {k: v for k, v in theirs.items() if k not in ("HOME", "PATH")}
+    theirs = {k: theirs[k] for k in hostile.VARIABLES}
     for name, value in (theirs | useful).items():
         monkeypatch.setenv(name, value)
     ours = clean.environment(tmp_path)
-    assert ours.pop("NO_PROXY") == "127.0.0.1,example.org,localhost"
-    del useful["NO_PROXY"]
+    assert ours["NO_PROXY"] == "127.0.0.1,example.org,localhost"
+    useful["NO_PROXY"] = ours["NO_PROXY"]
     assert {name: ours.get(name) for name in useful} == useful
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
     # Once more changes nothing, since our commands start one another.
     monkeypatch.setattr(os, "environ", ours)
     again = clean.environment(tmp_path)
-    assert again.pop("PATH").endswith(ours["PATH"])
-    assert {k: v for k, v in ours.items() if k != "PATH"} | {
-        "NO_PROXY": again["NO_PROXY"]
-    } == again
+    assert again.pop("PATH").endswith(ours.pop("PATH"))
+    assert again == ours
 
 
 def test_compiled_code_is_kept_where_the_sessions_look_for_it(
@@ -657,8 +651,8 @@ def test_another_error_is_not_blamed_on_the_disk():
     def tool():
         try:
             raise PermissionError(errno.EACCES, "that was dealt with")
-        except PermissionError:
-            raise ValueError("a fault of ours")
+        except PermissionError as error:
+            raise ValueError("a fault of ours") from error.__cause__
 
     with pytest.raises(ValueError, match="a fault of ours"):
         main(tool)
@@ -680,11 +674,15 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
 
 # What a notebook sees of a person's settings.
 PROBE = """\
-import builtins, os, sys, matplotlib.pyplot as plt
-print(hasattr(builtins, "theirs"), sys.flags.optimize, sys.flags.hash_randomization)
+import builtins
+import os
+import sys
+
+import matplotlib.pyplot as plt
+
+print(hasattr(builtins, "theirs"), sys.flags.optimize)
 print(plt.get_backend(), plt.rcParams["lines.linewidth"])
-print(*sorted(it for it in os.environ if it.startswith(("XLA", "GIT_", "PYTHON"))))
-for name in ("JAX_PLATFORMS", "JAX_ENABLE_X64", "PYTENSOR_FLAGS", "TZ", "LC_ALL"):
+for name in ("JAX_PLATFORMS", "PYTENSOR_FLAGS", "TZ", "XLA_FLAGS"):
     print(name, os.environ.get(name))"""
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
@@ -693,13 +691,15 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 def small_project(tmp_path):
     """Return a function that writes a copy of the project into a folder."""
 
-    def write(name):
+    def write(name, probe=""):
         folder = tmp_path / name / "project"
         folder.mkdir(parents=True)
         pair = example.project_in(folder)
-        nb = example.session()
-        nb.cells.insert(6, example.code(PROBE, 3))
-        example.write(pair, nb)
+        if probe:
+            nb = example.session()
+            nb.cells.insert(6, example.code(probe, 3))
+            nb.cells[6]["id"] = "probe"
+            example.write(pair, nb)
         for file in ("Makefile", ".gitignore"):
             shutil.copy(ROOT / file, folder)
         decks.packages()
@@ -758,7 +758,10 @@ def do_everything(folder, env):
 def files_of(folder):
     """Return the files of a project; of a PDF, what stands on its pages."""
     files = hostile.files_in(folder, {".venv", ".uv", ".npm", ".sync"})
-    for name in files:
+    for name, data in files.items():
+        if name.endswith(".ipynb"):
+            # It depends on what else the machine has to do.
+            files[name] = re.sub(rb'(running_seconds": )\d+', rb"\1", data)
         if name.endswith(".pdf"):
             pages = PdfReader(folder / name).pages
             files[name] = [page.extract_text() for page in pages]
@@ -768,7 +771,8 @@ def files_of(folder):
 def test_every_command_does_the_same_whatever_a_person_has_set_up(
     small_project, tmp_path
 ):
-    theirs, nobodys = small_project("theirs"), small_project("nobodys")
+    theirs = small_project("theirs", PROBE)
+    nobodys = small_project("nobodys", PROBE)
     home = tmp_path / "theirs" / "home"
     hostile.write_home(home)
     (tmp_path / "nobodys" / "home").mkdir()
@@ -779,11 +783,12 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     try:
         said = do_everything(theirs, set_up)
         pages = [page_of(theirs, set_up, it) for it in ("slides", "lab")]
-        # As an editor or a hook starts it: without make.
-        direct = {**set_up, "PYTHONPATH": "", "PYTHONHOME": ""}
-        direct = {k: v for k, v in direct.items() if v and "SAFE" not in k}
+        # As an editor or a hook starts it: without make, which could still
+        # do something about the settings of the Python that runs pytest.
+        direct = {k: v for k, v in set_up.items() if k[:6] != "PYTHON"}
+        pair = f"notebooks/{example.NAME}"
         tests = run(
-            [sys.executable, "-m", "pytest", "-n0", "-q", "notebooks"],
+            [sys.executable, "-m", "pytest", "-n0", "-q", f"{pair}.ipynb"],
             theirs,
             direct,
         )
@@ -796,7 +801,7 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
         (200, f"lab/tree/notebooks/{example.NAME}.ipynb"),
     ]
     assert tests[0] == 0, tests[1]
-    assert re.search(r"2\d passed", tests[1]), tests[1]
+    assert re.search(r"\d\d passed", tests[1]), tests[1]
     assert files_of(theirs) == files_of(nobodys)
     assert hostile.files_in(home) == before, "Something of theirs has changed."
 
@@ -843,12 +848,14 @@ def test_tests_that_a_hook_starts_leave_the_repository_alone(tmp_path, place):
                 ["log", "--all", "--stat"],
                 ["ls-files", "--stage"],
                 ["config", "--list", "--local"],
-                ["status", "--short", "--", ":!said"],
+                ["status", "--short", "--untracked-files=no"],
             )
         ] + [hostile.files_in(main_folder / ".git" / "hooks")]
 
     before = state()
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    if place == "repository":
+        who += ["--git-dir", str(folder / ".git"), "--work-tree", str(folder)]
     run(["git", *who, "commit", "-m", "tried"], folder, os.environ)
     assert "1 passed" in (folder / "said").read_text()
     assert state() == before
@@ -890,24 +897,27 @@ def test_where_nothing_can_be_written_every_command_works_or_says_so(
     home = tmp_path / "theirs" / "home"
     home.mkdir()
     env = hostile.plain_environment(home)
-    assert make(folder, env, "run", before=anybody)[0] == 0
+    assert make(folder, env, "sync", before=anybody)[0] == 0
     before = files_of(folder)
     with read_only(tmp_path / "theirs"):
         for command in ("sync", "lint", "decks", "run"):
-            more = ["ALL=1"] if command == "run" else []
-            status, said = make(folder, env, command, *more, before=anybody)
+            status, said = make(folder, env, command, before=anybody)
             if status or command in ("decks", "run"):
                 words = said.splitlines()
                 words = [it for it in words if "cell" not in it]
                 assert one_sentence("\n".join(words)).startswith("Access to ")
     assert files_of(folder) == before
     # A home that is read-only, or is not there, is no reason to fail.
-    home.chmod(0o555)
-    for place in (home, "/nowhere"):
-        here = {**env, "HOME": str(place), "TMPDIR": str(place)}
-        status, said = make(folder, here, "run", "ALL=1", before=anybody)
-        assert status == 0, said
-    home.chmod(0o755)
-    assert files_of(folder) == before
+    shutil.rmtree(home)
+    home.mkdir(mode=0o555)
+    del env["XDG_CACHE_HOME"]
+    nowhere = {"HOME": "/nowhere", "TMPDIR": str(home)}
+    assert make(folder, env | nowhere, "sync", before=anybody)[0] == 0
+    status, said = make(folder, env, "run", before=anybody)
+    assert status == 0, said
+    # Matplotlib warns, in the notebook, where it has no place for its cache.
+    code = "import matplotlib; matplotlib.get_cachedir()"
+    python = [sys.executable, "-I", "tests/tools/clean.py", "-c", code]
+    assert run([*anybody, *python], folder, env) == (0, "")
     assert not list(home.rglob("*"))
     assert not Path("/nowhere").exists()

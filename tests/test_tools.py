@@ -19,6 +19,7 @@ import decks
 import nbformat
 import pytest
 import serve
+from own_git import git
 from sessions import Problem, as_md, find_session, read_ipynb
 from sync import checksum, content
 
@@ -233,112 +234,7 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
     pytest.fail("the Jupyter server outlived `make`")
 
 
-# The environment, where something is missing: without uv, Python or a network.
-
-
-def environment(path, **settings):
-    """Run env.sh with only `path` to find programs; return its status and words."""
-    keep = {
-        k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "TMPDIR")
-    }
-    done = subprocess.run(
-        ["/bin/sh", "tests/tools/env.sh"],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=100,
-        env={**keep, "PATH": str(path), **settings},
-    )
-    return done.returncode, done.stderr
-
-
-@pytest.fixture
-def few_programs(project):
-    """Return a folder with the few programs that every machine has."""
-    folder = project / "programs"
-    folder.mkdir()
-    for name in ("sh", "dirname", "mkdir", "grep", "cat", "rm", "env"):
-        (folder / name).symlink_to(shutil.which(name))
-    return folder
-
-
-@pytest.fixture
-def uv():
-    """Return the uv that made this environment."""
-    found = shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
-    assert Path(found).exists(), "do `make env` first"
-    return Path(found).resolve()
-
-
 NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
-
-
-def test_no_python_at_all_gets_one_sentence(few_programs):
-    status, said = environment(few_programs)
-    assert status != 0
-    assert one_sentence(said), said
-    assert "install Python 3.12" in said
-
-
-def test_no_network_for_uv_gets_one_sentence(few_programs):
-    python = Path(sys.base_prefix) / "bin" / "python3"
-    (few_programs / "python3").symlink_to(python)
-    nothing = few_programs / "wheels"
-    settings = {
-        "PIP_INDEX_URL": NOWHERE,
-        "PIP_RETRIES": "0",
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_FIND_LINKS": str(nothing),
-    }
-    status, said = environment(few_programs, **settings)
-    assert status != 0
-    assert (
-        said.strip().splitlines()[-1].startswith("uv could not be downloaded")
-    )
-    assert "Traceback" not in said
-
-
-def test_no_new_enough_python_gets_one_sentence(few_programs, uv):
-    (few_programs / "uv").symlink_to(uv)
-    settings = {
-        "UV_PYTHON_PREFERENCE": "only-managed",
-        "UV_PYTHON_INSTALL_DIR": str(few_programs / "none"),
-        "UV_PYTHON_INSTALL_MIRROR": NOWHERE,
-    }
-    status, said = environment(few_programs, **settings)
-    assert status != 0
-    assert one_sentence(said), said
-    assert "Python 3.12 was not found" in said
-
-
-def test_no_network_for_the_packages_gets_one_sentence(few_programs, uv):
-    (few_programs / "uv").symlink_to(uv)
-    settings = {
-        "UV_PYTHON": sys.executable,
-        "UV_CACHE_DIR": str(few_programs / "cache"),
-        "HTTPS_PROXY": NOWHERE,
-        "HTTP_PROXY": NOWHERE,
-        "UV_HTTP_RETRIES": "0",
-    }
-    status, said = environment(few_programs, **settings)
-    assert status != 0
-    assert (
-        said.strip().splitlines()[-1].startswith("The packages could not be")
-    )
-    assert len(said.strip().splitlines()) == 2, said
-
-
-def test_env_does_not_touch_an_active_environment(few_programs, uv, tmp_path):
-    (few_programs / "uv").symlink_to(uv)
-    active = tmp_path / "active"
-    active.mkdir()
-    settings = {
-        "VIRTUAL_ENV": str(active),
-        "UV_OFFLINE": "1",
-        "UV_PYTHON": sys.executable,
-    }
-    environment(few_programs, **settings, UV_CACHE_DIR=str(tmp_path / "cache"))
-    assert not list(active.iterdir())
-
 
 # Decks: without Chromium, packages or outputs.
 
