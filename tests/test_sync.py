@@ -22,6 +22,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from own_git import git
 from sessions import Problem, all_pairs, as_md, cleaned, read_ipynb, read_md
 
+from tests.scheduling import pytest_ignore_collect
+
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
@@ -763,7 +765,6 @@ def opened(monkeypatch, page, session="2"):
     arguments = ["serve.py", page, "--session", session]
     monkeypatch.setattr(sys, "argv", arguments)
     monkeypatch.setattr(serve, "serve", lambda path, *_: pages.append(path))
-    monkeypatch.setattr(serve.NotebookNotary, "sign", lambda *_: None)
     monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
     monkeypatch.setattr("builtins.print", said.append)
     try:
@@ -949,15 +950,16 @@ def test_a_readers_own_notebook_is_none_of_ours(name):
     assert not copy.with_suffix(".md").exists()
 
 
-def test_the_tests_leave_a_readers_own_notebooks_out(monkeypatch):
-    from tests.plugin import pytest_ignore_collect
+def test_the_tests_leave_a_readers_own_notebooks_out(pytestconfig):
+    def left_out(path):
+        return pytest_ignore_collect(path.resolve(), pytestconfig)
 
     for name in COPIES:
-        path = PAIR.with_name(name).with_suffix(".ipynb").resolve()
+        path = PAIR.with_name(name).with_suffix(".ipynb")
         shutil.copy(IPYNB, path)
-        assert pytest_ignore_collect(path)
-    assert not pytest_ignore_collect(IPYNB.resolve())
-    assert not pytest_ignore_collect(Path("elsewhere.ipynb").resolve())
+        assert left_out(path)
+    assert not left_out(IPYNB)
+    assert not left_out(Path("elsewhere.ipynb"))
 
 
 # `make lint` checks what the project says, and no answer.

@@ -19,7 +19,6 @@ import decks
 import nbformat
 import pytest
 import serve
-from own_git import git
 from sessions import Problem, as_md, find_session, read_ipynb
 from sync import checksum, content
 
