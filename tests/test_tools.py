@@ -19,7 +19,7 @@ import decks
 import nbformat
 import pytest
 import serve
-from sessions import Problem, as_md, find_session, read_ipynb
+from sessions import Problem, as_md, find_session, main, read_ipynb
 from sync import checksum, content
 
 SESSION = find_session("2")
@@ -81,6 +81,19 @@ def tool(name, *arguments, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
+def refused(monkeypatch, *arguments):
+    """Return the sentence with which serve.py refuses to start.
+
+    In this process: to import everything anew takes as long as all the rest.
+    """
+    monkeypatch.setattr(sys, "argv", ["serve.py", "slides", *arguments])
+    monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main(serve.tool)
+    assert one_sentence(ended.value.code), ended.value.code
+    return ended.value.code
+
+
 def one_sentence(text):
     """Return whether a message is a sentence for people, and no traceback."""
     return "Traceback" not in text and len(text.strip().splitlines()) == 1
@@ -111,11 +124,11 @@ def test_run_leaves_a_notebook_whose_cell_fails_as_it_was(project):
     assert "was left as it was" in said
 
 
-def test_a_session_that_does_not_exist_is_named_with_those_that_do(project):
+def test_a_session_that_does_not_exist_is_named_with_those_that_do(
+    project, monkeypatch
+):
     for asked in ("9", "two", "-2", ""):
-        status, said = tool("serve", "slides", "--session", asked)
-        assert status != 0
-        assert one_sentence(said), said
+        said = refused(monkeypatch, "--session", asked)
         assert "choose SESSION from 2." in said
 
 
@@ -131,19 +144,15 @@ def test_another_port_is_taken_where_none_was_asked_for(project):
             assert f"Port {serve.FIRST_PORT} is in use" in said
 
 
-def test_a_port_in_use_gets_one_sentence(project):
+def test_a_port_in_use_gets_one_sentence(project, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        status, said = tool("serve", "slides", "--port", port)
-        assert status != 0
-        assert one_sentence(said), said
+        said = refused(monkeypatch, "--port", port)
         assert f"Port {port} is in use" in said
     for wrong in ("http", "80", "123456"):
-        status, said = tool("serve", "slides", "--port", wrong)
-        assert status != 0
-        assert one_sentence(said), said
+        said = refused(monkeypatch, "--port", wrong)
     for advised in re.findall(r"\d+", said.split("choose one from")[1]):
         assert serve.port_asked_for(advised) == int(advised)
 
