@@ -5,6 +5,9 @@ SESSION ?= 2
 # Whatever a person has set for Python, Jupyter, git, ... is left out; -I leaves
 # it out until clean.py has seen to that.
 PYTHON := .venv/bin/python -I tests/tools/clean.py
+# The browser that these open is the person's own, and so needs what they have
+# set. The server that they start gets a clean environment from them.
+SERVE := .venv/bin/python -E -s -X utf8 tests/tools/serve.py
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | awk -F '\t' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -13,10 +16,10 @@ env:
 	@sh tests/tools/env.sh
 
 slides: env  ## open a session as a live deck (SESSION=2 PORT=8888)
-	@$(PYTHON) tests/tools/serve.py slides --session "$(SESSION)" --port "$(PORT)"
+	@$(SERVE) slides --session "$(SESSION)" --port "$(PORT)"
 
 lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
-	@$(PYTHON) tests/tools/serve.py lab --session "$(SESSION)" --port "$(PORT)"
+	@$(SERVE) lab --session "$(SESSION)" --port "$(PORT)"
 
 decks: env  ## build static decks and PDFs to hand out, in build/
 	@$(PYTHON) tests/tools/decks.py

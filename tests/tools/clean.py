@@ -1,7 +1,7 @@
 """The environment of every process that our commands and tests start.
 
 `python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, which
-is how the Makefile starts everything. With -I, Python itself ignores the
+is how the Makefile starts our tools. With -I, Python itself ignores the
 person's settings until then.
 """
 
@@ -121,7 +121,7 @@ def link_installers(config):
     for name in INSTALLERS:
         path = Path(theirs, name)
         if path.is_dir():
-            with contextlib.suppress(FileExistsError):
+            with contextlib.suppress(OSError):
                 (config / name).symlink_to(path.resolve())
 
 
