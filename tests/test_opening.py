@@ -161,7 +161,7 @@ def server(project, home):
     theirs = {name: str(home / path) for name, path in THEIR_FOLDERS.items()}
     process = subprocess.Popen(
         [
-            *(sys.executable, "-I", "tests/tools/clean.py"),
+            *(sys.executable, "-E", "-s", "-X", "utf8"),
             *("tests/tools/serve.py", "lab", "--session", "1"),
         ],
         cwd=project,
@@ -466,6 +466,35 @@ def test_the_kernel_is_ours_and_knows_nothing_of_theirs(opened):
             rf"^{re.escape(sys.prefix)} False None\s+\S*inline 1\.5\s*$"
         )
     )
+
+
+def test_a_readers_own_notebook_is_written_as_its_editor_sends_it(
+    server, project
+):
+    path = project / "notebooks" / "my_own.ipynb"
+    write_short(path.with_suffix(""))
+    before = path.read_bytes()
+    nb = json.loads(before)
+
+    def put():
+        content = {"type": "notebook", "format": "json", "content": nb}
+        ask(*server, f"api/contents/notebooks/{path.name}", content)
+
+    nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
+    nb["metadata"]["kernelspec"] = {"display_name": "ours", "name": "python3"}
+    put()
+    assert path.read_bytes() == before, "Nothing was edited."
+    nb["cells"][0]["source"] = "# Mine"
+    put()
+    saved = json.loads(path.read_text())
+    assert saved["cells"][0]["source"] == ["# Mine"]
+    assert saved["cells"][3]["metadata"] == {"vscode": {"languageId": "r"}}
+    assert saved["metadata"] == json.loads(before)["metadata"]
+    path.write_text("half-written {")
+    put()
+    assert json.loads(path.read_text())["cells"] == saved["cells"]
+    for half in (path, path.with_suffix(".md")):
+        half.unlink()
 
 
 def test_their_home_folder_is_as_it_was(server, home):

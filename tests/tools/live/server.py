@@ -4,6 +4,8 @@ It is JupyterLab's own, with our files, so that opening a notebook does not
 change it, and with our kernel, whatever kernels a notebook or a person names.
 """
 
+import contextlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -127,11 +129,16 @@ class Contents(AsyncLargeFileManager):
         """Save a file, unless it is a notebook that says what the file says."""
         file = Path(self._get_os_path(path))
         if model.get("type") == "notebook" and file.exists():
-            nb = nbformat.from_dict(model["content"])
-            before = nbformat.read(file, nbformat.NO_CONVERT)
-            if said(nb) == said(before):
+            # A request may hold its texts as lists of lines, as a file does.
+            nb = nbformat.reads(json.dumps(model["content"]), as_version=4)
+            before = None
+            # Over a damaged file, what the editor holds is written as it is.
+            with contextlib.suppress(Exception):
+                before = nbformat.read(file, as_version=4)
+            if before and said(nb) == said(before):
                 return await self.get(path, content=False)
-            model["content"] = saved(nb, before, self.is_ours(path))
+            if before:
+                model["content"] = saved(nb, before, self.is_ours(path))
         return await super().save(model, path)
 
 
