@@ -73,19 +73,19 @@ def answer_3(answer):
 answer_4 = 2 * len(held_out)
 
 # %% 4: that is for ±1 %
-answer_4 = (2 * 1.96 * wins(made_dpo).std() / 0.02) ** 2
+answer_4 = (2 * 1.96 * wins(made_sft).std() / 0.02) ** 2
 
 # %% 4: that is for ±4 %
-answer_4 = (1.96 * wins(made_dpo).std() / 0.04) ** 2
+answer_4 = (1.96 * wins(made_sft).std() / 0.04) ** 2
 
 # %% 4: that is the root of it
-answer_4 = 1.96 * wins(made_dpo).std() / 0.02
+answer_4 = 1.96 * wins(made_sft).std() / 0.02
 
 # %% 4: 1.96 of them
-answer_4 = (wins(made_dpo).std() / 0.02) ** 2
+answer_4 = (wins(made_sft).std() / 0.02) ** 2
 
 # %% 4: the variance, or its root
-answer_4 = 1.96**2 * wins(made_dpo).std() / 0.02**2
+answer_4 = 1.96**2 * wins(made_sft).std() / 0.02**2
 
 # %% 4: for n
 answer_4 = 100
