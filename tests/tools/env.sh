@@ -42,7 +42,7 @@ fail() {
 }
 
 minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
-new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
+new_enough() { "$1" venv --clear --help >/dev/null 2>&1; }
 
 # Where the home or the temporary folder can't be written to, others will do.
 [ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" 2>/dev/null && [ -w "$HOME/.cache" ] ||
