@@ -18,9 +18,12 @@ import chromium
 import decks
 import nbformat
 import pytest
+import run
 import serve
 from sessions import Problem, as_md, find_session, main, read_ipynb
 from sync import checksum, content
+
+from tests.example import project_in
 
 SESSION = find_session("2")
 ROOT = Path.cwd()
@@ -111,6 +114,98 @@ def test_run_stores_a_fresh_execution(project):
     assert cells[1].outputs[0].text == "at (0, 1): 5.2\nat (1, 0): 4.2\n"
     assert "2/2" in said, "the progress bar counts the cells"
     assert tool("sync")[1].endswith("both halves agree.\n")
+
+
+@pytest.fixture
+def made(project, monkeypatch):
+    """Return a function that does `make run`, and says which pairs it executed.
+
+    What it would store is made up, as a kernel takes seconds to start.
+    """
+    executed = []
+
+    def execute(nb, folder, on_cell):
+        cells = [c for c in nb.cells if c.cell_type == "code"]
+        for count, cell in enumerate(cells, start=1):
+            cell.execution_count = count
+        executed.append(str(folder))
+        return nb
+
+    def make_run(*arguments):
+        executed.clear()
+        monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+        run.tool()
+        return list(executed)
+
+    monkeypatch.setattr(run, "execute", execute)
+    pair = project_in(project / "example")
+    monkeypatch.chdir(project / "example")
+    assert make_run() == ["notebooks", "notebooks/solutions"]
+    return make_run, pair
+
+
+def test_run_skips_what_has_not_changed_and_says_so(made, capsys):
+    make_run, _ = made
+    assert make_run() == []
+    said = capsys.readouterr().out.splitlines()
+    assert [it.partition(": skipped")[0] for it in said] == [
+        "notebooks/01_example",
+        "notebooks/solutions/01_example",
+    ]
+    assert "`make run ALL=1`" in said[0]
+    assert make_run("--all", "1") == ["notebooks", "notebooks/solutions"]
+    assert make_run("--session", "1", "--all", "1") == [
+        "notebooks",
+        "notebooks/solutions",
+    ]
+
+
+def replace(path, old, new):
+    """Replace a text in a file."""
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_run_executes_what_has_changed_and_what_stands_on_it(made):
+    make_run, pair = made
+    md = pair.with_suffix(".md")
+    both = ["notebooks", "notebooks/solutions"]
+    replace(md, "Welcome", "Welcome to")
+    assert make_run() == [], "Words change no output."
+    replace(md, "pi = 3.1", "pi = 3.14")
+    assert make_run() == both, "The solutions run this cell, too."
+    replace(md, "print(len([1, 2, 3]))", "print(len([1, 2]))")
+    assert make_run() == ["notebooks"]
+    replace(md, "a circle of radius 3", "a circle of radius three")
+    assert make_run() == ["notebooks/solutions"], "They show the task."
+    data = Path("notebooks/data.csv")
+    replace(md, "print(len([1, 2]))", 'print(len("data.csv"))')
+    assert make_run() == ["notebooks"]
+    data.write_text("1")
+    assert make_run() == ["notebooks"], "The code reads this file."
+    replace(
+        Path("uv.lock"),
+        'name = "jax"\nversion = "',
+        'name = "jax"\nversion = "9',
+    )
+    assert make_run() == both
+    replace(
+        Path("uv.lock"),
+        'name = "ruff"\nversion = "',
+        'name = "ruff"\nversion = "9',
+    )
+    assert make_run() == [], "Only the tests need this package."
+
+
+def test_run_executes_a_notebook_whose_outputs_are_gone(made):
+    make_run, pair = made
+    nb = read_ipynb(pair)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    pair.with_suffix(".ipynb").write_text(nbformat.writes(nb) + "\n")
+    assert make_run() == ["notebooks"]
 
 
 def test_run_leaves_a_notebook_whose_cell_fails_as_it_was(project):
