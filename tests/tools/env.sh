@@ -42,10 +42,10 @@ fail() {
 }
 
 minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
-new_enough() { "$1" venv --clear --help >/dev/null 2>&1; }
+new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
 
 # Where the home or the temporary folder can't be written to, others will do.
-[ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" 2>/dev/null && [ -w "$HOME/.cache" ] ||
+{ [ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" && [ -w "$HOME/.cache" ]; } 2>/dev/null ||
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
 [ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
