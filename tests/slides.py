@@ -102,7 +102,10 @@ class Deck:
     def assert_complete(self):
         """Assert that the space bar has moved on through all slides."""
         for walked in self.walks:
-            assert len(walked) == len(self.slides)
+            assert len(walked) == len(self.slides), (
+                f"The space bar reached {len(walked)} slides of "
+                f"{len(self.slides)}; walk through the deck to see where."
+            )
 
     def assert_fitting(self):
         """Assert that everything fits on all slides."""
@@ -118,7 +121,10 @@ class Deck:
             for cell in slide
             if cell.cell_type == "markdown"
         )
-        assert self.page.evaluate(FORMULAS) == len(FORMULA.findall(prose))
-        assert not self.page.query_selector(
-            ".MathJax_Error, mjx-merror, .merror"
+        shown, written = self.page.evaluate(FORMULAS), FORMULA.findall(prose)
+        assert shown == len(written), (
+            f"{len(written)} formulas are written on the slides, and {shown} are "
+            "shown; look for a $ that is left."
         )
+        wrong = self.page.locator(".MathJax_Error, mjx-merror, .merror")
+        assert not wrong.count(), wrong.first.text_content()

@@ -145,7 +145,8 @@ def test_the_deck_runs_live(deck):
 
     page.evaluate("Jupyter.notebook.execute_all_cells()")
     page.wait_for_function(
-        """Jupyter.notebook.get_cells().filter((it) => it.cell_type == "code")
+        """document.querySelector(".output_error") ||
+           Jupyter.notebook.get_cells().filter((it) => it.cell_type == "code")
            .every((it) => it.input_prompt_number > 0 || !it.get_text())""",
         timeout=900_000,
     )
