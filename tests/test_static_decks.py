@@ -43,6 +43,8 @@ from slides import (
     walk,
 )
 
+from tests.test_sittings import NOT_YET
+
 ROOT = Path.cwd()
 AXE = """axe.run({ resultTypes: ["violations"], selectors: false })"""
 
@@ -116,6 +118,42 @@ def undescribed(page):
 def test_every_picture_is_described(deck):
     assert deck.page.query_selector("img")
     assert not undescribed(deck.page)
+
+
+# The height of the largest picture on each slide that has one, as a share of
+# the slide's, with what the slide says.
+HEIGHTS = """() => {
+  const found = [];
+  for (const slide of Reveal.getSlides()) {
+    const pictures = [...slide.querySelectorAll("img")]
+      .filter((it) => !it.closest("aside"));
+    if (!pictures.length) continue;
+    const { h, v } = Reveal.getIndices(slide);
+    Reveal.slide(h, v);
+    slide.querySelectorAll(".fragment")
+      .forEach((it) => it.classList.add("visible"));
+    const heights = pictures.map((it) => {
+      const { width, height } = it.getBoundingClientRect();
+      return Math.min(height, (width * it.naturalHeight) / it.naturalWidth);
+    });
+    const title = slide.querySelector("h1, h2, h3")?.textContent ?? "";
+    found.push([title, Math.max(...heights) / innerHeight]);
+  }
+  return found;
+}"""
+
+
+def test_a_picture_takes_more_than_half_of_its_slide(deck, session):
+    if session.name in NOT_YET:
+        return
+    small = [
+        f"{title}: {share:.0%}"
+        for title, share in deck.page.evaluate(HEIGHTS)
+        if share < 0.55
+    ]
+    assert not small, (
+        "Give these pictures more of their slides:\n" + "\n".join(small)
+    )
 
 
 def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
