@@ -22,25 +22,25 @@ answer_1 = sm.OLS(y, x).fit().params
 # %% 1: the intercept comes first
 answer_1 = sm.OLS(y, np.column_stack([x, np.ones(200)])).fit().params
 
-# %% 1: on the noisy y
+# %% 1: to the noisy y
 answer_1 = sm.OLS(y_column, sm.add_constant(x)).fit().params
 
-# %% 1: other digits than the formula's
+# %% 1: the digits are not ours
 answer_1 = np.roll(least_squares, 1) + 1e-4  # about as far as Bambi's means
 
-# %% 1: other digits than the formula's
+# %% 1: the digits are not ours
 answer_1 = [[3.1, None, 2.1]]
 
 # %% 1: look for `params`
 answer_1 = sm.OLS(y, sm.add_constant(x)).fit()
 
-# %% 2: points it was fitted on
+# %% 2: some of these points were used in the fit
 answer_2 = Ridge().fit(x[:150], y[:150, 0]).predict(x[:150])
 
-# %% 2: it has seen these 50
+# %% 2: it saw these points
 answer_2 = DecisionTreeRegressor().fit(x, y[:, 0]).predict(x[150:])
 
-# %% 2: do the rows belong together
+# %% 2: do the rows of x and y match
 answer_2 = Ridge().fit(x[:150], y[:150, 0]).predict(x[:50])
 
 # %% 2: hardly better than y's mean
@@ -63,28 +63,28 @@ answer_3 = losses
 prediction_3 = 50
 answer_3 = trained_from(params, 0.1, model, x, y)
 
-# %% 3: on `x` and the noisy `y`
+# %% 3: with `x` and `y`
 prediction_3 = 50
 _, answer_3 = trained_from(params, 0.1, model, x, y_column)
 
-# %% 3: never comes to the best loss
+# %% 3: never reaches the best loss
 prediction_3 = 50
 _, answer_3 = trained_from(params, 0.1, model, x, y)
 answer_3 = answer_3.at[40:].set(np.nan)
 
-# %% 3: never comes to the best loss
+# %% 3: never reaches the best loss
 prediction_3 = 50
 _, answer_3 = trained_from(params, 0.1, model, x, y)
 answer_3 = jnp.maximum(answer_3, 1.1 * best_loss)
 
-# %% 3: another start than ours
+# %% 3: the first loss is not ours
 prediction_3 = 50
 _, answer_3 = trained_from(trained.params, 0.1, model, x, y)
 
 # %% 3: predict first
 _, answer_3 = trained_from(params, 0.1, model, x, y)
 
-# %% 3: which rate is it
+# %% 3: which rate did you use
 prediction_3 = 500
 _, answer_3 = trained_from(params, 0.01, model, x, y)
 
@@ -92,21 +92,21 @@ _, answer_3 = trained_from(params, 0.01, model, x, y)
 prediction_3 = 50
 answer_3, _ = train(state, x, y, 10_000)
 
-# %% 4: Will fewer units do
+# %% 4: Now try fewer units
 units_4, answer_4 = 128, y_relu
 
-# %% 4: was x a column
+# %% 4: did you apply the net to `x_quad`
 units_4 = 4
 answer_4 = relu_net.apply(relu_net.init(key, x_flat), x_flat)
 
-# %% 4: was x a column
+# %% 4: did you apply the net to `x_quad`
 units_4, answer_4 = 128, y_relu[:, 0]
 
-# %% 4: A flat side
+# %% 4: if one side is flat
 units_4 = 1
 answer_4 = 20.5 * np.maximum(0, x_quad) - 20
 
-# %% 4: A flat side
+# %% 4: if one side is flat
 units_4 = 4
 answer_4 = np.full((100, 1), 68)
 
@@ -114,7 +114,7 @@ answer_4 = np.full((100, 1), 68)
 units_4 = 4
 answer_4 = np.full((100, 1), np.nan)
 
-# %% 4: was x a column
+# %% 4: did you apply the net to `x_quad`
 units_4 = 4
 answer_4 = train(state_relu, x_quad, y_quad, 10)
 
@@ -127,32 +127,32 @@ units_4, answer_4 = "4", y_relu
 # %% 4: the parabola itself
 units_4, answer_4 = 4, y_quad
 
-# %% 4: Take some away
+# %% 4: Now try fewer units
 units_4, answer_4 = 5, y_relu
 
 # %% 4: more units, epochs or keys
 units_4 = 2
 answer_4 = 22 * np.maximum(0, np.abs(x_quad) - 2.5)
 
-# %% 4: count again
+# %% 4: count your units again
 units_4, answer_4 = 2, y_relu
 
-# %% 5: shape (333, 1)
+# %% 5: the shape is not (333, 1)
 own, answer_5 = np.abs, np.abs(x_new[:, 0])
 
-# %% 5: of shape (333, 1)
+# %% 5: apply your net to `x_new`
 own = np.sin
 answer_5 = train(state_relu, x_quad, np.sin(x_quad), 10)
 
 # %% 5: not attempted yet
 own = math.sin
 
-# %% 5: is not 333 numbers
+# %% 5: must give 333 numbers
 own = math.sin
 answer_5 = np.sin(x_new)
 
 
-# %% 5: is not 333 numbers
+# %% 5: must give 333 numbers
 def own(x):
     return -x if x < 0 else x**2
 
@@ -160,7 +160,7 @@ def own(x):
 answer_5 = x_new**2
 
 
-# %% 5: is not 333 numbers
+# %% 5: must give 333 numbers
 def own(x):
     np.sin(x)
 
@@ -168,7 +168,7 @@ def own(x):
 answer_5 = np.sin(x_new)
 
 
-# %% 5: is not 333 numbers
+# %% 5: must give 333 numbers
 def own(x):
     with np.errstate(invalid="ignore"):
         return np.sqrt(x)
@@ -217,17 +217,17 @@ answer_5 = relu_net.apply(half.params, x_new)
 own = np.sin
 answer_5 = 0.7 * np.sin(x_new)
 
-# %% 6: too low, as it goes straight on
+# %% 6: too low, because it is straight
 answer_6 = relu_net.apply(trained_relu.params, x_far)
 
-# %% 6: Has it seen data from there
+# %% 6: Did it train on data from there
 x_seen = np.linspace(-20, 20, 100)[..., None]
 fading = optax.cosine_decay_schedule(0.05, 10_000)
 seen, _ = trained_from(params_relu, fading, relu_net, x_seen, 2 * x_seen**2)
 answer_6 = relu_net.apply(seen.params, x_far)
 
 
-# %% 6: not there yet: train longer
+# %% 6: not there yet. Train longer
 def with_square(x):
     return np.hstack([x, x**2])
 
@@ -247,11 +247,11 @@ answer_6 = model.apply(square.params, with_square(x_far))
 # %% 6: too high
 answer_6 = x_far**4 / 100
 
-# %% 6: shape (4, 1)
+# %% 6: the shape is not (4, 1)
 answer_6 = train(state_relu, x_quad, y_quad, 10)
 
-# %% 6: is x_far's column kept
+# %% 6: one row for each row of `x_far`
 answer_6 = 2 * x_far[:, 0] ** 2
 
-# %% 6: it bends on, but is not there yet
+# %% 6: It keeps bending, but it is not there yet
 answer_6 = 3 * x_far**2
