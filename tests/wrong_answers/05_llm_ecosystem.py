@@ -101,7 +101,7 @@ answer_4 = mapped(lambda w: grouped(w, 2, 32))
 # %% 5: 30,000 are allowed
 answer_5 = with_bits(8, 0)
 
-# %% 5: under 1.92
+# %% 5: under 2.03
 answer_5 = rounded(fresh(jax.random.key(0), 32, 2))
 
 # %% 5: round to 8 bits
