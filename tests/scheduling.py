@@ -18,13 +18,15 @@ from xdist.scheduler import LoadScopeScheduling
 # About how many seconds one unit of such a file takes; only the order matters.
 # A notebook says itself how long it runs.
 SECONDS = {
+    "test_setting_up.py": 80,
     "test_other_seeds.py": 60,
+    "test_opening.py": 60,
     "test_basic_gpt.py": 50,
-    "test_faults_are_caught.py": 40,
-    "test_setting_up.py": 60,
+    "test_live_decks.py": 40,
     "test_tools.py": 30,
-    "test_live_decks.py": 25,
-    "test_static_decks.py": 15,
+    "test_faults_are_caught.py": 20,
+    "test_static_decks.py": 20,
+    "test_sync.py": 15,
 }
 BY_SESSION = (
     "test_live_decks.py",
