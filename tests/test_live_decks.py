@@ -205,7 +205,9 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
         notes = [c.source for c in slide if kind_of(c) == "notes"]
         if notes:
             words = re.sub(r"[*_`$]", "", notes[0])[:40]
-            shown.get_by_text(words).first.wait_for(timeout=60_000)
+            # The cell's source is there, too, and hidden.
+            told = shown.get_by_text(words).filter(visible=True)
+            told.first.wait_for(timeout=60_000)
         else:
             shown.wait_for(state="hidden")
         page.evaluate("Reveal.next()")
