@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import re
 import shutil
 import ssl
 import subprocess
@@ -13,7 +14,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[1]
-PYPI = "https://pypi.org/simple"
+# The public index and its files, as our own lock file names them.
+LOCK = (ROOT / "uv.lock").read_text("utf-8")
+PYPI = re.search(r'registry = "(.+?)"', LOCK)[1]
+FILES = re.search(r'url = "(https://.+?/packages)/', LOCK)[1]
 NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
 # A certificate for 127.0.0.1 that nobody has signed, and its key.
 CERTIFICATE = """\
@@ -147,7 +151,7 @@ def write_project(folder, uv, mirror):
     )
     lock = folder / "uv.lock"
     text = lock.read_text().replace(f'"{mirror}"', f'"{PYPI}"')
-    text = text.replace(mirror, "https://files.pythonhosted.org/packages")
+    text = text.replace(mirror, FILES)
     lock.write_text(text)
 
 
