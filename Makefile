@@ -7,6 +7,7 @@ PYTHON := .venv/bin/python -I tests/tools/clean.py
 # These can be set on the command line, as in `make test SESSION=2`. They are
 # emptied here, because a variable of the shell may have the same name.
 SESSION =
+PART =
 PORT =
 KEEP =
 ALL =
@@ -17,8 +18,8 @@ help:  ## list the commands
 env:
 	@sh tests/tools/env.sh
 
-slides: env  ## open a session as a live deck (SESSION=2 PORT=8888)
-	@$(PYTHON) tests/tools/serve.py slides --session "$(or $(SESSION),2)" --port "$(PORT)"
+slides: env  ## open a session as a live deck (SESSION=4 PART=2 PORT=8888)
+	@$(PYTHON) tests/tools/serve.py slides --session "$(or $(SESSION),2)" --part "$(PART)" --port "$(PORT)"
 
 lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
 	@$(PYTHON) tests/tools/serve.py lab --session "$(or $(SESSION),2)" --port "$(PORT)"

@@ -22,6 +22,8 @@ from slides import (
     settle,
 )
 
+from tests import example
+
 SESSION = find_session("2")  # for what does not depend on the session
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
@@ -222,4 +224,26 @@ def test_the_deck_in_jupyterlab_is_one_click_away(browser, server, short):
     deck = page.frame_locator("iframe").locator(SECTION).first
     deck.get_by_role("heading").first.wait_for(timeout=60_000)
     assert not outside
+    page.context.close()
+
+
+def test_a_deck_begins_with_the_part_that_was_asked_for(
+    browser, server, project
+):
+    nb = example.notebook(
+        [
+            example.text("# Part one", "slide"),
+            example.text("## Part two", "slide", tags=["part-2"]),
+            example.code("here = 6 * 7\nprint(here)", None, tags=["start-2"]),
+            example.code("here += 1", None),
+        ]
+    )
+    path = SESSION.with_name("parts")
+    nbformat.write(nb, project / f"{path}.ipynb")
+    page, _ = page_of(browser, viewport=SMALL)
+    open_rise(page, f"{server}&part=2", path)
+    assert page.inner_text(f"{SECTION} h2").startswith("Part two")
+    page.wait_for_selector(f"{SECTION} .output_stream:has-text('42')")
+    ran = "Jupyter.notebook.get_cells().map((it) => it.input_prompt_number)"
+    assert page.evaluate(ran)[3] is None, "Only the start of the part is run."
     page.context.close()

@@ -3,11 +3,17 @@
 `python tests/tools/sittings.py` prints the figures that are tested here.
 """
 
+import json
+import subprocess
+
 import nbformat
 import pytest
-from sessions import read_ipynb
+from nbclient import NotebookClient
+from sessions import NOTEBOOKS, parts_of, read_ipynb
 from sittings import kind_of, sittings_of
 from slides import SESSIONS
+
+from tests import example
 
 SLIDES, MINUTES = 60, 75  # at most, in one sitting
 # These have not been brought to the conventions yet. The list may only shrink.
@@ -18,6 +24,12 @@ NOT_YET = {
     "05_llm_ecosystem",
     "06_shaping_llms",
 }
+# The parts that begin after the first one, as (session, number).
+LATER_PARTS = [
+    (session, number)
+    for session in SESSIONS
+    for number in range(2, len(parts_of(read_ipynb(session).cells)) + 1)
+]
 
 
 def faults_of(nb):
@@ -80,3 +92,58 @@ def test_each_way_not_to_fit_is_caught(nb):
     assert "slides: an evening has 60" in slides
     assert "shows nothing" in shown
     assert "show a picture" in pictures
+
+
+def missing_in(nb, number, folder):
+    """Return what a part of a session uses, but a fresh kernel does not know.
+
+    Takes: the notebook, the part's number, and the folder in which the kernel
+    starts. Runs only the cell with which the part starts.
+    """
+    code = [
+        cell
+        for cell in parts_of(nb.cells)[number - 1]
+        if cell.cell_type == "code"
+    ]
+    first = code[0]
+    assert f"start-{number}" in first.metadata.get("tags", []), (
+        f"The first code of part {number} must be tagged start-{number}."
+    )
+    names = nbformat.v4.new_code_cell("import json\nprint(json.dumps(dir()))")
+    fresh = nbformat.v4.new_notebook(
+        cells=[nbformat.from_dict(first), names], metadata=nb.metadata
+    )
+    NotebookClient(fresh, resources={"metadata": {"path": folder}}).execute()
+    known = json.loads(names.outputs[-1].text)
+    found = subprocess.run(
+        [
+            *("ruff", "check", "--isolated", "--select=F821", "--quiet"),
+            *("--output-format=concise", f"--config=builtins={known}", "-"),
+        ],
+        input="\n".join(cell.source for cell in code[1:]),
+        capture_output=True,
+        text=True,
+    )
+    assert not found.stderr, found.stderr
+    return found.stdout
+
+
+@pytest.mark.parametrize(("session", "number"), LATER_PARTS, ids=str)
+def test_a_part_can_be_started_with_a_fresh_kernel(session, number):
+    missing = missing_in(read_ipynb(session), number, str(NOTEBOOKS))
+    assert not missing, (
+        f"Part {number} of {session.name} needs these from before: tag the "
+        f"cells that define them for-part-{number}.\n{missing}"
+    )
+
+
+def test_a_part_that_needs_more_than_its_start_is_caught(tmp_path):
+    nb = example.session()
+    nb.cells.insert(4, example.text("# Part two", "slide", tags=["part-2"]))
+    nb.cells.insert(5, example.code("pi = 3.1", None, tags=["start-2"]))
+    assert "Undefined name `area`" in missing_in(nb, 2, str(tmp_path))
+    nb.cells[5].source += "\narea = lambda radius: pi * radius**2"
+    assert missing_in(nb, 2, str(tmp_path)) == ""
+    nb.cells[5].metadata.tags = []
+    with pytest.raises(AssertionError, match="must be tagged start-2"):
+        missing_in(nb, 2, str(tmp_path))

@@ -252,6 +252,22 @@ def test_a_port_in_use_gets_one_sentence(project, monkeypatch):
         assert serve.port_asked_for(advised) == int(advised)
 
 
+def test_a_part_that_does_not_exist_gets_one_sentence(project, monkeypatch):
+    for wrong in ("2", "0", "two", "-1"):
+        said = refused(monkeypatch, "--part", wrong)
+        assert f"PART={wrong} is not there" in said
+        assert "has only one part. Leave PART away" in said
+    for advised in ("", "1"):
+        assert serve.part_asked_for(advised, find_session("2")) == ""
+
+    nb = read_ipynb(find_session("2"))
+    nb.cells[-1].metadata["tags"] = ["part-2"]
+    nbformat.write(nb, find_session("2").with_suffix(".ipynb"))
+    assert serve.part_asked_for("2", find_session("2")) == "&part=2"
+    with pytest.raises(Problem, match="has 2 parts"):
+        serve.part_asked_for("3", find_session("2"))
+
+
 def fetch(address):
     """Return the status and the text of a page."""
     opener = urllib.request.build_opener(

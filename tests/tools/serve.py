@@ -20,6 +20,8 @@ from sessions import (
     find_session,
     is_whole,
     main,
+    parts_of,
+    read_ipynb,
     write_safely,
 )
 from sync import sync
@@ -60,6 +62,24 @@ def port_asked_for(text):
             f"PORT={text} is no port: choose one from 1024 to 65535."
         )
     return int(text)
+
+
+def part_asked_for(text, session):
+    """Return the query that opens a deck at a part, "" for its beginning.
+
+    Takes: `text` as it was typed; `session`, its path without suffix. Raises
+    Problem where the session has no such part.
+    """
+    if text in ("", "1"):
+        return ""
+    parts = len(parts_of(read_ipynb(session).cells))
+    if text not in map(str, range(1, parts + 1)):
+        has = f"{parts} parts" if parts > 1 else "only one part"
+        raise Problem(
+            f"PART={text} is not there: {session.name} has {has}. Leave PART "
+            "away to begin with the first one."
+        )
+    return f"&part={text}"
 
 
 def has_screen():
@@ -169,12 +189,12 @@ def open_browser(address):
     ).returncode
 
 
-def serve(path, port, folder):
+def serve(path, query, port, folder):
     """Serve the project until Ctrl-C, with `path` opened or its address printed.
 
-    Takes: `path`, the page under the server's address; `port`, a number, or
-    None for 8888 or any free one; `folder`, for the server's files. Raises
-    Problem where it does not start.
+    Takes: `path`, the page under the server's address, and `query`, what
+    follows its token; `port`, a number, or None for 8888 or any free one;
+    `folder`, for the server's files. Raises Problem where it does not start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
@@ -184,7 +204,7 @@ def serve(path, port, folder):
     if not base:
         raise Problem(IN_USE.format(port))
     try:
-        address = f"{base}/{path}?token={token}"
+        address = f"{base}/{path}?token={token}{query}"
         if has_screen() and open_browser(address):
             print(f"Opened in the browser: {address}")
         else:
@@ -234,6 +254,7 @@ def tool():
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("page", choices=[*PAGES])
     parser.add_argument("--session", default="2")
+    parser.add_argument("--part", default="")
     parser.add_argument("--port", default="")
     asked = parser.parse_args()
     session = find_session(asked.session)
@@ -241,12 +262,14 @@ def tool():
     opened = own_copy_of(session) if asked.page == "lab" else session
     if opened == session:
         prepare(session)
+    query = part_asked_for(asked.part, opened)
     # A closed terminal must end the server too.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory() as name:
-        serve(f"{PAGES[asked.page]}/{opened}.ipynb", port, Path(name))
+        page = f"{PAGES[asked.page]}/{opened}.ipynb"
+        serve(page, query, port, Path(name))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,19 @@ def find_session(number):
     )
 
 
+def parts_of(cells):
+    """Return the parts of a session, each a list of its cells.
+
+    The cell tagged `part-2` opens the second one, and so on.
+    """
+    parts = [[]]
+    for cell in cells:
+        if f"part-{len(parts) + 1}" in cell.metadata.get("tags", []):
+            parts.append([])
+        parts[-1].append(cell)
+    return parts
+
+
 def read_ipynb(pair):
     """Return the notebook in `pair`.ipynb.
 

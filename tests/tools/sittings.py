@@ -1,14 +1,13 @@
 """What a session asks of an evening: its sittings, and the figures of each.
 
-A session is one sitting, or several: each cell tagged `part-2`, `part-3`, ...
-opens another one. `python tests/tools/sittings.py` prints a table of them all.
+Each part of a session is one sitting. `python tests/tools/sittings.py` prints a table of them all.
 """
 
 import re
 from types import SimpleNamespace
 
 from decks import slides_of
-from sessions import NOTEBOOKS, all_pairs, main, read_ipynb
+from sessions import NOTEBOOKS, all_pairs, main, parts_of, read_ipynb
 
 PICTURE = re.compile(r"!\[|<img|<svg")
 
@@ -69,12 +68,6 @@ def sittings_of(nb):
     number of `slides`, of slides with `pictures` and of `silent` ones, the
     `minutes` of the notes, and the minutes that are `announced`.
     """
-    parts = [[]]
-    for cell in nb.cells:
-        tags = cell.metadata.get("tags", [])
-        if any(re.fullmatch(r"part-\d+", tag) for tag in tags):
-            parts.append([])
-        parts[-1].append(cell)
     return [
         SimpleNamespace(
             slides=len(slides),
@@ -83,7 +76,7 @@ def sittings_of(nb):
             pictures=sum(map(has_picture, slides)),
             silent=sum(map(is_silent, slides)),
         )
-        for cells in parts
+        for cells in parts_of(nb.cells)
         for slides in [slides_of(SimpleNamespace(cells=cells))]
     ]
 

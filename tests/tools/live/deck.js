@@ -45,10 +45,27 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     MathJax.Hub.Queue(["Typeset", MathJax.Hub, "notebook"], launch);
   }
 
+  // `make slides PART=2` asks for a part of the session. RISE begins with the
+  // cell that is selected; the cell tagged `start-2` fetches what the part needs.
+  function beginWithPart() {
+    const part = new URLSearchParams(location.search).get("part");
+    if (!part) return;
+    const { notebook } = Jupyter;
+    const indexOf = (tag) =>
+      notebook
+        .get_cells()
+        .findIndex((it) => it.metadata.tags?.includes(`${tag}-${part}`));
+    notebook.select(indexOf("part"));
+    const run = () => notebook.execute_cells([indexOf("start")]);
+    if (notebook.kernel?.is_connected()) run();
+    else events.one("kernel_ready.Kernel", run);
+  }
+
   // Autosave is off, so that what is tried out in front of the club changes no
   // file, unless somebody saves it.
   function start() {
     Jupyter.notebook.set_autosave_interval(0);
+    beginWithPart();
     MathJax.Hub.Register.StartupHook("End", function () {
       setTimeout(typeset, 0);
     });
