@@ -33,6 +33,17 @@ SHOWN = f"""[...document.querySelectorAll("{SECTION}")]
 FORMULAS = """[...document.querySelectorAll(
   ".reveal .slides :is(.MathJax, .MathJax_SVG, mjx-container)")]
   .filter((it) => it.closest("section") && !it.closest(".reveal-skip")).length"""
+# The place of each explorable in a deck, as reveal.js counts it.
+PLACES = """[...document.querySelectorAll(".reveal .slides .explorable")].map((it) => {
+  const slide = it.closest("section");
+  const stack = slide.parentElement.closest("section");
+  const number = (it) => [...it.parentElement.children]
+    .filter((it) => it.localName === "section").indexOf(it);
+  return stack ? [number(stack), number(slide)] : [number(slide), 0];
+})"""
+# Shows a slide and all of its fragments; every version of reveal.js hears it.
+GO = """([h, v]) => postMessage(
+  JSON.stringify({ method: "slide", args: [h, v, 99] }), "*")"""
 FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
 
@@ -112,6 +123,31 @@ class Deck:
         slides = chain.from_iterable(self.walks)
         problems = list(chain.from_iterable(slides))
         assert not problems, "\n".join(problems)
+
+    def assert_explorables_move(self):
+        """Assert that each picture follows its slider, and the deck stays."""
+        page = self.page
+        for number, place in enumerate(page.evaluate(PLACES)):
+            page.evaluate(GO, place)
+            figure = page.locator(".reveal .slides .explorable").nth(number)
+            slider = figure.locator("input[type=range]")
+            slider.wait_for()
+            slide = page.evaluate_handle(SHOWN)
+            slider.focus()
+            before = figure.locator("img").get_attribute("src")
+            at = slider.input_value()
+            for key in ("Home", "ArrowRight", "ArrowRight"):
+                page.keyboard.press(key)
+            assert slider.input_value() == "2" != at, (
+                "The slider does not take the arrow keys."
+            )
+            assert figure.locator("img").get_attribute("src") != before, (
+                "The picture does not follow its slider."
+            )
+            page.wait_for_timeout(200)  # a deck takes keys by messages
+            assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
+                "The arrow keys move the deck, and should move the slider."
+            )
 
     def assert_typeset(self):
         """Assert that all formulas are there, and none shows an error."""

@@ -1,5 +1,6 @@
 """The live decks fit and run: in classic RISE, and in JupyterLab."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,6 @@ import nbformat
 import pytest
 from chromium import page_of
 from decks import slides_of
-from nbformat.sign import NotebookNotary
 from sessions import find_session, read_ipynb
 from slides import (
     COUNT,
@@ -93,7 +93,6 @@ def deck(request, browser, server, session):
     the smaller one.
     """
     nb = read_ipynb(session)
-    NotebookNotary().sign(nb)  # as `make slides` does
     page, outside = page_of(browser, viewport=SMALL)
     opener = open_rise if request.param == "rise" else open_lab
     opener(page, server, session)
@@ -119,6 +118,10 @@ def test_every_slide_fits(deck):
 
 def test_every_formula_is_typeset(deck):
     deck.assert_typeset()
+
+
+def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
+    deck.assert_explorables_move()
 
 
 def test_no_deck_asks_the_network(deck):
@@ -193,7 +196,6 @@ def short(project):
     del nb.metadata["jupytext"]  # it is no pair
     path = SESSION.with_name("short")
     nbformat.write(nb, project / f"{path}.ipynb")
-    NotebookNotary().sign(nb)
     return path
 
 
@@ -224,6 +226,48 @@ def test_the_deck_in_jupyterlab_is_one_click_away(browser, server, short):
     deck = page.frame_locator("iframe").locator(SECTION).first
     deck.get_by_role("heading").first.wait_for(timeout=60_000)
     assert not outside
+    page.context.close()
+
+
+IN_A_NOTEBOOK = {
+    "lab/tree": ".jp-OutputArea .explorable img",
+    "nbclassic/notebooks": ".output_area .explorable img",
+}
+
+
+# Our server trusts the project's notebooks, which it knows by their names.
+@pytest.mark.parametrize("name", ["89_explorables", "untrusted"])
+@pytest.mark.parametrize("place", IN_A_NOTEBOOK)
+def test_a_reader_sees_each_explorable_in_a_notebook(
+    browser, server, project, place, name
+):
+    nb = read_ipynb(SESSION)
+    nb.cells = [
+        cell
+        for cell in nb.cells
+        if 'class=\\"explorable\\"' in json.dumps(cell.get("outputs", []))
+    ]
+    del nb.metadata["jupytext"], nb.metadata["rise"]
+    path = SESSION.with_name(name)
+    nbformat.write(nb, project / f"{path}.ipynb")
+    page, _ = page_of(browser, viewport=SMALL)
+    page.goto(
+        server.replace("nbclassic/notebooks", place).replace(
+            str(SESSION), str(path)
+        )
+    )
+    pictures = page.locator(IN_A_NOTEBOOK[place])
+    for number in range(len(nb.cells)):
+        picture = pictures.nth(number)
+        picture.wait_for(timeout=60_000)
+        assert picture.bounding_box()["height"] > 200
+        assert len(picture.get_attribute("alt")) > 40
+    sliders = page.locator(".explorable input[type=range]")
+    if name == "untrusted":
+        assert not sliders.count(), "A notebook that is not ours ran a script."
+    else:
+        sliders.nth(len(nb.cells) - 1).wait_for()
+    (project / f"{path}.ipynb").unlink()
     page.context.close()
 
 

@@ -102,6 +102,10 @@ def test_every_formula_is_typeset(deck):
     deck.assert_typeset()
 
 
+def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
+    deck.assert_explorables_move()
+
+
 def test_no_deck_asks_the_network(deck):
     assert not deck.outside, "A deck asked the network for these; it must not."
 
