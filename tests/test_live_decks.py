@@ -208,7 +208,7 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
     for slide in slides_of(read_ipynb(SESSION))[:4]:
         notes = [c.source for c in slide if kind_of(c) == "notes"]
         if notes:
-            words = re.sub(r"[*_`$]", "", notes[0])[:40]
+            words = re.sub(r"[*_`$>]", "", notes[0]).strip()[:40]
             # The cell's source is there, too, and hidden.
             told = shown.get_by_text(words).filter(visible=True)
             told.first.wait_for(timeout=60_000)

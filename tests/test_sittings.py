@@ -36,6 +36,11 @@ def faults_of(nb):
     """Return what keeps a session from fitting into its evenings, as sentences."""
     faults = []
     for it in sittings_of(nb):
+        faults += [
+            f"Begin these notes with '> 2 min.' or so, and each line with '>', "
+            f"so that they look like an aside:\n{note}"
+            for note in it.loose
+        ]
         if it.slides > SLIDES:
             faults.append(f"{it.slides} slides: an evening has {SLIDES}.")
         if it.minutes > MINUTES:
@@ -78,12 +83,17 @@ def nb():
 def test_each_way_not_to_fit_is_caught(nb):
     assert not faults_of(nb)
     notes = next(it for it in nb.cells if kind_of(it) == "notes")
-    notes.source = "9" + notes.source
+    notes.source = notes.source.replace("> ", "> 9", 1)
     (first, second) = faults_of(nb)
     assert "an evening has 75" in first
     assert "its opening announces" in second
 
-    notes.source = notes.source[1:]
+    notes.source = notes.source.replace("> 9", "")
+    loose, less = faults_of(nb)
+    assert "Begin these notes" in loose
+    assert "its opening announces" in less
+
+    notes.source = "> " + notes.source
     slide = nbformat.v4.new_markdown_cell("# More")
     slide.metadata["slideshow"] = {"slide_type": "slide"}
     silent = nbformat.v4.new_code_cell("x = 1")

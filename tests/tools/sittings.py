@@ -10,6 +10,8 @@ from decks import slides_of
 from sessions import NOTEBOOKS, all_pairs, main, parts_of, read_ipynb
 
 PICTURE = re.compile(r"!\[|<img|<svg")
+# An aside wherever it is read: a block quote, which begins with the minutes.
+NOTE = re.compile(r"> (\d+) min\. .+(\n>.*)*")
 
 
 def kind_of(cell):
@@ -44,10 +46,14 @@ def is_silent(slide):
     )
 
 
+def notes_of(cells):
+    """Return what is written for the presenter, a text for each cell."""
+    return [cell.source for cell in cells if kind_of(cell) == "notes"]
+
+
 def minutes_of(slide):
     """Return the minutes with which a slide's notes begin, 0 where it has none."""
-    notes = [cell.source for cell in slide if kind_of(cell) == "notes"]
-    found = [re.match(r"\W*(\d+) min\.", note) for note in notes]
+    found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 
 
@@ -66,7 +72,8 @@ def sittings_of(nb):
 
     Takes: the session's notebook. Returns a list of namespaces with the
     number of `slides`, of slides with `pictures` and of `silent` ones, the
-    `minutes` of the notes, and the minutes that are `announced`.
+    `minutes` of the notes, the minutes that are `announced`, and the `loose`
+    notes, which are no aside or say no minutes.
     """
     return [
         SimpleNamespace(
@@ -75,6 +82,7 @@ def sittings_of(nb):
             announced=minutes_announced(cells),
             pictures=sum(map(has_picture, slides)),
             silent=sum(map(is_silent, slides)),
+            loose=[it for it in notes_of(cells) if not NOTE.fullmatch(it)],
         )
         for cells in parts_of(nb.cells)
         for slides in [slides_of(SimpleNamespace(cells=cells))]
