@@ -111,9 +111,17 @@ def slides_of(nb):
 
 
 def minutes_to_read(nb):
-    """Return how many minutes it takes to read a notebook, rounded up to fives."""
-    prose = [c.source for c in nb.cells if c.cell_type == "markdown"]
-    code = [c.source for c in nb.cells if c.cell_type == "code"]
+    """Return how many minutes it takes to read a notebook, rounded up to fives.
+
+    Without the presenter's notes.
+    """
+    cells = [
+        cell
+        for cell in nb.cells
+        if cell.metadata.get("slideshow", {}).get("slide_type") != "notes"
+    ]
+    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
     minutes = len(" ".join(prose).split()) / WORDS
     minutes += len("\n".join(code).splitlines()) / LINES
     return 5 * math.ceil(minutes / 5)
