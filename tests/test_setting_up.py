@@ -520,6 +520,23 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
     )
 
 
+EXPORT = (
+    *("export", "--no-dev", "--no-hashes", "--no-emit-project"),
+    *("--no-header", "--no-annotate", "--locked", "--offline"),
+)
+
+
+def test_binder_installs_what_is_locked(uv):
+    wanted = subprocess.run(
+        [uv, *EXPORT], capture_output=True, encoding="utf-8"
+    )
+    assert wanted.returncode == 0, wanted.stderr
+    kept = Path(".binder/requirements.txt")
+    assert kept.read_text(encoding="utf-8") == wanted.stdout, (
+        f"Write it anew: uv {' '.join(EXPORT)} -o {kept}"
+    )
+
+
 def imports_of(pair):
     """Return the names of the modules that a notebook imports."""
     found = set()
