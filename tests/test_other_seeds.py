@@ -124,14 +124,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("session", "seed"), cases)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Let JAX keep on disk what it compiles: all seeds run the same programs."""
-    folder = tmp_path_factory.mktemp("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-
-
 @pytest.fixture
 def as_in_a_fresh_kernel(monkeypatch, session):
     """Stand where a kernel starts: in notebooks/, with nothing drawn or compiled."""
