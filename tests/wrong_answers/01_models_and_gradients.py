@@ -70,7 +70,7 @@ answer_2 = [0.5, 1.0]
 # %% 2: above zero
 answer_2 = [0.5, 0]
 
-# %% 2: a larger one does so, too
+# %% 2: a larger one does, too
 answer_2 = [0.5, 0.9]
 
 # %% 3: you have it backwards
