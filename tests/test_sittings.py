@@ -18,11 +18,15 @@ from tests import example
 SLIDES, MINUTES = 60, 75  # at most, in one sitting
 # These have not been brought to the conventions yet. The list may only shrink.
 NOT_YET = {
-    "01_models_and_gradients",
     "03_architectures",
     "04_basic_gpt",
     "05_llm_ecosystem",
     "06_shaping_llms",
+}
+# These meet all the others, but show too few pictures. This list, too, may only
+# shrink.
+FEW_PICTURES = {
+    "01_models_and_gradients",
 }
 # The parts that begin after the first one, as (session, number).
 LATER_PARTS = [
@@ -66,10 +70,13 @@ def faults_of(nb):
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_each_sitting_fits_into_an_evening_and_shows_pictures(session):
     faults = faults_of(read_ipynb(session))
+    few = [fault for fault in faults if "show a picture" in fault]
+    enough = f"{session.name} meets the conventions now: take it off the list."
     if session.name in NOT_YET:
-        assert faults, (
-            f"{session.name} meets the conventions now: take it off the list."
-        )
+        assert faults, enough
+    elif session.name in FEW_PICTURES:
+        assert few, enough
+        assert faults == few, "\n".join(faults)
     else:
         assert not faults, "\n".join(faults)
 
@@ -77,7 +84,8 @@ def test_each_sitting_fits_into_an_evening_and_shows_pictures(session):
 @pytest.fixture
 def nb():
     """Return a session that meets the conventions."""
-    return read_ipynb(next(it for it in SESSIONS if it.name not in NOT_YET))
+    exempt = NOT_YET | FEW_PICTURES
+    return read_ipynb(next(it for it in SESSIONS if it.name not in exempt))
 
 
 def test_each_way_not_to_fit_is_caught(nb):
