@@ -179,7 +179,7 @@ def test_a_hosted_model_is_asked_by_its_own_name(session):
         (b'{"messages": []}', "Send JSON"),
         (b'{"messages": [{"content": 3}]}', "Send JSON"),
         (b'{"messages": [{"content": null}]}', "Send JSON"),
-        (b'{"messages": [{"content": "3"}]}', "has no ['3']"),
+        (b'{"messages": [{"content": "3"}]}', "does not know ['3']"),
         (
             b'{"messages": [{"content": "a"}], "max_tokens": 1e999}',
             "Send JSON",
@@ -190,7 +190,7 @@ def test_a_hosted_model_is_asked_by_its_own_name(session):
         (b'{"messages": [{"content": "a"}], "max_tokens": 2.5}', "Send JSON"),
         (b'{"messages": [{"content": "a"}], "max_tokens": 1001}', "to 1000"),
         (b"[" * 100_000, "Send JSON"),
-        ('{"messages": [{"content": "ß"}]}'.encode(), "has no ['ß']"),
+        ('{"messages": [{"content": "ß"}]}'.encode(), "does not know ['ß']"),
         (b"\xff", "Send JSON"),
     ],
 )
