@@ -22,7 +22,8 @@ def rounded(params, bits=8):
 
 
 def mapped(change):
-    return nested({k: change(w) if w.ndim == 2 else w for k, w in flat.items()})
+    made = {k: change(w) if w.ndim == 2 else w for k, w in flat.items()}
+    return nested(made)
 
 
 # %% 1: who made them
