@@ -44,7 +44,7 @@ answer_1 = models["maker"][opens.all(axis=1)].tolist()
 # %% 1: don't belong here
 answer_1 = ["OpenAI", "Mistral AI"]
 
-# %% 2: without the sharing
+# %% 2: without sharing
 answer_2 = 2 * 80 * 64 * 128 * 131_072 * 2 / 1e9
 
 # %% 2: half of it
