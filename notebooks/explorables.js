@@ -1,7 +1,9 @@
 // Makes a picture move. Its elements of class "moves" become, in their order,
 // what a frame lists: the points of a line, or words. There is a frame for each
-// choice and each position of the slider. Without scripts the picture stays.
-function explorable(name, { slider, values, start, choice, choices = [""], chosen = 0, frames }) {
+// choice and each position of the slider. With `across`, pointing at the picture
+// moves the slider: these two shares of its width stand for the slider's ends.
+// Without scripts the picture stays.
+function explorable(name, { slider, values, start, choice, choices = [""], chosen = 0, frames, across }) {
   for (const figure of document.querySelectorAll(`.explorable[data-name="${name}"]`)) {
     if (figure.querySelector("input")) continue; // it moves already
     const img = figure.querySelector("img");
@@ -53,6 +55,13 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       img.alt = `${description} Now: ${words}.`;
       img.src = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
     }
+    if (across) img.addEventListener("pointermove", ({ clientX }) => {
+      const { left, width, height } = img.getBoundingClientRect();
+      const drawn = Math.min(width, (height * img.naturalWidth) / img.naturalHeight);
+      const part = (clientX - left - (width - drawn) / 2) / drawn;
+      range.value = ((part - across[0]) / (across[1] - across[0])) * range.max;
+      show();
+    });
     show();
   }
 }
