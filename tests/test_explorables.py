@@ -1,5 +1,6 @@
 """Figures that move: each follows its slider, and is a picture without scripts."""
 
+import json
 import re
 from urllib.parse import unquote
 
@@ -118,6 +119,28 @@ def test_every_position_shows_a_picture_that_is_drawn(browser, html):
         seen.add(picture(page))
         page.keyboard.press("ArrowRight")
     assert len(seen) == int(slider.get_attribute("max")) + 1
+    page.context.close()
+
+
+POINTED_AT = [it for it in EXPLORABLES if '"across":' in it.values[0]]
+
+
+def test_session_4_shows_attention_where_one_points():
+    assert len(POINTED_AT) == 1
+
+
+@pytest.mark.parametrize("html", POINTED_AT)
+def test_the_picture_follows_the_pointer_from_end_to_end(browser, html):
+    page = open_plain(browser, html)
+    slider = page.locator(".explorable input[type=range]")
+    box = page.locator(".explorable img").bounding_box()
+    ends = json.loads(re.search(r'"across":(\[.+?\])', html)[1])
+    for end, said in zip(
+        ends, ("0", slider.get_attribute("max")), strict=True
+    ):
+        across = box["x"] + end * box["width"]
+        page.mouse.move(across, box["y"] + 0.7 * box["height"])
+        assert slider.input_value() == said
     page.context.close()
 
 
