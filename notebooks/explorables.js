@@ -1,6 +1,7 @@
 // Makes a picture move. Its elements of class "moves" become, in their order,
 // what a frame lists: the points of a line, or words. There is a frame for each
-// choice and each position of the slider. Without scripts the picture stays.
+// choice and each position of the slider. `values` names the positions, in one
+// list, or in a list for each choice. Without scripts the picture stays.
 function explorable(name, { slider, values, start, choice, choices = [""], chosen = 0, frames }) {
   for (const figure of document.querySelectorAll(`.explorable[data-name="${name}"]`)) {
     if (figure.querySelector("input")) continue; // it moves already
@@ -9,6 +10,7 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       decodeURIComponent(img.getAttribute("src").replace(/^.*?,/, "")), "image/svg+xml");
     const moves = [...svg.querySelectorAll(".moves")];
     const description = img.alt;
+    const named = Array.isArray(values[0]) ? values : choices.map(() => values);
 
     const controls = document.createElement("div");
     controls.style = "align-items: center; background: #fdfcf9; color: #1f2933; display: flex; flex: none; flex-wrap: wrap; gap: 0 0.8em; padding: 0.2em 0.5em";
@@ -32,7 +34,7 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       return input;
     }
 
-    const range = control(slider, { type: "range", min: 0, max: values.length - 1, value: start }, "flex: 1 1 40%");
+    const range = control(slider, { type: "range", min: 0, max: named[0].length - 1, value: start }, "flex: 1 1 40%");
     const said = controls.appendChild(document.createElement("output"));
     said.style = "color: inherit; font: inherit; min-width: 3.5em; padding: 0";
     if (choice) controls.append(`${choice}:`);
@@ -41,15 +43,15 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       control(it, { type: "radio", name: group, checked: at === chosen }, "")) : [];
 
     function show() {
-      const at = options.findIndex((it) => it.checked);
-      const frame = frames[Math.max(at, 0)][range.value];
+      const at = Math.max(options.findIndex((it) => it.checked), 0);
+      const frame = frames[at][range.value], value = named[at][range.value];
       moves.forEach((it, i) => {
         if (Array.isArray(frame[i])) it.setAttribute("points", frame[i].join(" "));
         else it.textContent = frame[i];
       });
       const words = frame.filter((it) => !Array.isArray(it)).join(", ");
-      said.textContent = values[range.value];
-      range.setAttribute("aria-valuetext", `${values[range.value]}: ${words}`);
+      said.textContent = value;
+      range.setAttribute("aria-valuetext", `${value}: ${words}`);
       img.alt = `${description} Now: ${words}.`;
       img.src = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
     }
