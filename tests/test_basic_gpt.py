@@ -18,6 +18,7 @@ import jax
 import numpy as np
 import pytest
 from exercises import tagged
+from safetensors.numpy import load_file, save_file
 from sessions import NOTEBOOKS, find_session, read_ipynb
 
 pytestmark = pytest.mark.session("4")
@@ -331,3 +332,125 @@ def test_two_processes_end_where_one_does(session):
     for count, _, together in found:
         assert count == 8
         assert_alike(alone, together)
+
+
+# GPT-2's published format, on a model small enough for a test.
+GPT2 = {"n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 40}
+MERGES = ["h e", "l l", "he ll", "\u0120 w", "\u0120w o", "hell o"]
+
+
+def byte_symbols():
+    """Return the printable character that GPT-2 writes for each byte."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [it for it in range(256) if it not in shown]
+    symbols = {it: chr(it) for it in shown}
+    return symbols | {it: chr(256 + i) for i, it in enumerate(hidden)}
+
+
+@pytest.fixture(scope="module")
+def gpt2_folder(tmp_path_factory):
+    """Write a random model and a small tokenizer with GPT-2's names and shapes."""
+    folder, rng = tmp_path_factory.mktemp("gpt2"), np.random.default_rng(0)
+    pieces = [
+        *byte_symbols().values(),
+        *(it.replace(" ", "") for it in MERGES),
+    ]
+    vocab = {it: i for i, it in enumerate(pieces)}
+    (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    merges = "\n".join(["#version: 0.2", *MERGES])
+    (folder / "merges.txt").write_text(merges + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(GPT2), encoding="utf-8")
+
+    width = GPT2["n_embd"]
+    shapes = {"wte": (len(vocab), width), "wpe": (GPT2["n_positions"], width)}
+    shapes = {f"{name}.weight": shape for name, shape in shapes.items()}
+    layers = {"attn.c_attn": (width, 3 * width), "attn.c_proj": (width, width)}
+    layers |= {
+        "mlp.c_fc": (width, 4 * width),
+        "mlp.c_proj": (4 * width, width),
+    }
+    layers |= {"ln_1": (width,), "ln_2": (width,)}
+    named = {"ln_f": (width,)}
+    for i in range(GPT2["n_layer"]):
+        named |= {f"h.{i}.{name}": it for name, it in layers.items()}
+        # Published beside the weights: the causal mask.
+        shapes[f"h.{i}.attn.bias"] = (1, 1, 40, 40)
+    for name, shape in named.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[-1:]}
+    weights = {
+        name: rng.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+def gpt2_in_numpy(weights, tokens):
+    """Return GPT-2's logits, written out without any library of neural nets."""
+
+    def norm(x, name):
+        x = x - x.mean(axis=-1, keepdims=True)
+        x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-5)
+        return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def dense(x, name):
+        return x @ weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def attend(x, name):
+        mixed = []
+        for head in range(GPT2["n_head"]):
+            size = GPT2["n_embd"] // GPT2["n_head"]
+            columns = slice(head * size, (head + 1) * size)
+            q, k, v = (
+                it[:, columns]
+                for it in np.split(dense(x, f"{name}.c_attn"), 3, axis=1)
+            )
+            scores = q @ k.T / np.sqrt(size)
+            scores[np.triu_indices(len(x), 1)] = -np.inf
+            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+            mixed.append(scores / scores.sum(axis=1, keepdims=True) @ v)
+        return dense(np.hstack(mixed), f"{name}.c_proj")
+
+    def think(x, name):
+        x = dense(x, f"{name}.c_fc")
+        bend = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+        return dense(x * (1 + bend) / 2, f"{name}.c_proj")
+
+    x = weights["wte.weight"][tokens] + weights["wpe.weight"][: len(tokens)]
+    for i in range(GPT2["n_layer"]):
+        x = x + attend(norm(x, f"h.{i}.ln_1"), f"h.{i}.attn")
+        x = x + think(norm(x, f"h.{i}.ln_2"), f"h.{i}.mlp")
+    return norm(x, "ln_f") @ weights["wte.weight"].T
+
+
+def bpe_by_hand(text, vocab):
+    """Return the numbers of a text's tokens: bytes, merged in GPT-2's order."""
+    symbols, numbers = byte_symbols(), []
+    for word in re.findall(r" ?[a-z]+| ?[^\sa-z]+|\s+", text):
+        parts = [symbols[it] for it in word.encode("utf-8")]
+        for merge in MERGES:
+            i = 0
+            while i + 1 < len(parts):
+                if f"{parts[i]} {parts[i + 1]}" == merge:
+                    parts[i : i + 2] = [parts[i] + parts[i + 1]]
+                i += 1
+        numbers += [vocab[it] for it in parts]
+    return numbers
+
+
+def test_gpt2_is_read_from_its_published_format(session, gpt2_folder):
+    model, tokenizer = session["load_gpt2"](gpt2_folder)
+    text = "hello world, hell yes; élan"
+    tokens = tokenizer.encode(text).ids
+    vocab = json.loads((gpt2_folder / "vocab.json").read_text("utf-8"))
+    assert tokens == bpe_by_hand(text, vocab)
+    assert tokens[0] == vocab["hello"]
+    assert tokenizer.decode(tokens) == text
+
+    weights = load_file(gpt2_folder / "model.safetensors")
+    weights = {it: array.astype(float) for it, array in weights.items()}
+    with jax.default_matmul_precision("highest"):
+        logits = model(np.array([tokens]))[0]
+    wanted = gpt2_in_numpy(weights, tokens)
+    assert np.ptp(wanted) > 1
+    np.testing.assert_allclose(logits, wanted, rtol=0, atol=1e-3)

@@ -182,3 +182,19 @@ def test_an_explorable_is_small_and_looks_the_same_on_any_page(html):
 
 def test_session_2_has_explorables():
     assert len(explorables_of(SESSIONS[1])) == 2
+
+
+def test_session_4_lets_one_choose_how_to_sample():
+    names = "".join(explorables_of(SESSIONS[3]))
+    assert 'data-name="sampling"' in names
+
+
+def test_each_choice_can_name_its_own_positions(browser):
+    (html,) = (it for it in explorables_of(SESSIONS[3]) if '"sampling"' in it)
+    page = open_plain(browser, html)
+    said = set()
+    for choice in page.locator(".explorable input[type=radio]").all():
+        choice.check()
+        said.add(page.inner_text(".explorable output"))
+    assert len(said) == 3, "Temperature, k and p have values of their own."
+    page.context.close()

@@ -11,19 +11,19 @@ def triples_from(places, start=1.0):
 
 places_4 = train_tokens[:-2], train_tokens[1:-1], train_tokens[2:]
 
-# %% 1: both width and layers are larger
+# %% 1: change both its width and its layers
 answer_1 = params_of(Config())
 
 # %% 1: one of the two is still ours
 answer_1 = params_of(Config(width=768))
 
-# %% 1: those are its bytes
+# %% 1: these are the bytes
 answer_1 = 4 * params_of(Config(width=768, layers=12))
 
-# %% 1: What does `params_of` say
+# %% 1: what does `params_of` say
 answer_1 = 12 * 768**2
 
-# %% 1: one number
+# %% 1: should be one number
 answer_1 = Config(width=768, layers=12)
 
 # %% 2: too hot
@@ -32,7 +32,7 @@ answer_2 = 1.0
 # %% 2: too cold
 answer_2 = 0.1
 
-# %% 2: that is one bit
+# %% 2: an entropy of one bit
 low, high = 0.01, 10.0
 for _ in range(40):
     answer_2 = (low + high) / 2
@@ -47,7 +47,7 @@ answer_2 = -0.7
 answer_2 = heated
 
 
-# %% 3: must sum to 1 again
+# %% 3: has to sum to 1 again
 def answer_3(probs, p):
     return np.where(probs >= p * probs.max(), probs, 0)
 
@@ -59,7 +59,7 @@ def answer_3(probs, p):
     )
 
 
-# %% 3: what is exactly at the limit
+# %% 3: exactly at the limit
 def answer_3(probs, p):
     return (
         np.where(probs > p * probs.max(), probs, 0)
@@ -79,7 +79,7 @@ def answer_3(probs):
 # %% 3: without calling it
 answer_3 = top_k(np.array([0.1, 0.6, 0.3]), 2)
 
-# %% 4: it has seen the held-out text
+# %% 4: did you count in the held-out text
 counts_4 = np.ones((vocab,) * 3)
 np.add.at(counts_4, (tokens[:-2], tokens[1:-1], tokens[2:]), 1)
 counts_4 += 30 * bigram[None]
@@ -89,7 +89,7 @@ answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 counts_4 = triples_from(places_4)
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
-# %% 4: one such surprise is infinite
+# %% 4: makes the loss infinite
 counts_4 = triples_from(places_4, start=0)
 counts_4[counts_4.sum(axis=2) == 0] = 1
 answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
@@ -102,7 +102,7 @@ with np.errstate(invalid="ignore"):
     counts_4 = triples_from(places_4, start=0)
     answer_4 = counts_4 / counts_4.sum(axis=2, keepdims=True)
 
-# %% 4: does a matter
+# %% 4: does it depend on a
 answer_4 = np.tile(bigram, (vocab, 1, 1))
 
 # %% 4: over c
@@ -118,57 +118,68 @@ answer_4 = bigram
 
 
 # %% 5: keys, and what else
-def answer_5(config, length):
-    return config.layers * length * config.width * 4
+def answer_5(config, length, sharing):
+    return config.layers * length * config.width // sharing * 4
 
 
-# %% 5: those are numbers, not bytes
-def answer_5(config, length):
-    return config.layers * length * config.width * 2
+# %% 5: did you forget the bytes
+def answer_5(config, length, sharing):
+    return 2 * config.layers * length * config.width // sharing
 
 
-# %% 5: the heads share the width
-def answer_5(config, length):
-    return config.layers * length * 2 * config.width * config.heads * 4
+# %% 5: the heads divide the width
+def answer_5(config, length, sharing):
+    return cache_bytes(config.layers, config.heads * config.width, length)
 
 
 # %% 5: another width or depth
-def answer_5(config, length):
-    return 4 * length * 2 * config.width * 4
+def answer_5(config, length, sharing):
+    return cache_bytes(4, config.width, length) // sharing
 
 
-# %% 5: you cut at 128
-def answer_5(config, length):
-    return config.layers * min(length, CONTEXT) * 2 * config.width * 4
+# %% 5: goes on growing
+def answer_5(config, length, sharing):
+    places = min(length, CONTEXT)
+    return cache_bytes(config.layers, config.width, places) // sharing
+
+
+# %% 5: what changes if two heads share
+def answer_5(config, length, sharing):
+    return cache_bytes(config.layers, config.width, length)
+
+
+# %% 5: one key and one value in common
+def answer_5(config, length, sharing):
+    return cache_bytes(config.layers, config.width, length) // sharing**2
 
 
 # %% 5: is there a return
-def answer_5(config, length):
-    config.layers * length * 2 * config.width * 4
+def answer_5(config, length, sharing):
+    cache_bytes(config.layers, config.width, length) // sharing
 
 
 # %% 5: it raises
 def answer_5(config):
-    return config.layers * 2 * config.width * 4
+    return cache_bytes(config.layers, config.width, 1)
 
 
-# %% 5: a function, please
+# %% 5: the function itself
 answer_5 = 1_048_576
 
-# %% 6: not under 2.03
+# %% 6: it has to be below 2.03
 answer_6 = GPT(Config(width=32, layers=2), nnx.Rngs(0))
 
-# %% 6: 30,000 are allowed
+# %% 6: only 30,000 are allowed
 answer_6 = GPT(Config(), nnx.Rngs(0))
 
-# %% 6: not a model
+# %% 6: this is not a model
 answer_6 = GPT
 
-# %% 6: it should take tokens
+# %% 6: it should give logits
 answer_6 = nnx.Embed(vocab, 8, rngs=nnx.Rngs(0))
 
 
-# %% 6: where is the mask
+# %% 6: mask them
 class Looking(nnx.Module):
     def __init__(self, rngs):
         self.embed = nnx.Embed(vocab, vocab, rngs=rngs)
