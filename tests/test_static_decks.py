@@ -43,8 +43,6 @@ from slides import (
     walk,
 )
 
-from tests.test_sittings import NOT_YET
-
 ROOT = Path.cwd()
 AXE = """axe.run({ resultTypes: ["violations"], selectors: false })"""
 
@@ -147,9 +145,7 @@ HEIGHTS = """() => {
 }"""
 
 
-def test_a_picture_takes_more_than_half_of_its_slide(deck, session):
-    if session.name in NOT_YET:
-        return
+def test_a_picture_takes_more_than_half_of_its_slide(deck):
     small = [
         f"{title}: {share:.0%}"
         for title, share in deck.page.evaluate(HEIGHTS)
