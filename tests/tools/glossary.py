@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sessions import Problem
@@ -17,7 +18,7 @@ TAKEN = re.compile(
 # Cells, or the headings above them, that only look ahead or back.
 OVERVIEW = re.compile(
     r"What you will be able|Reading this on your own|Where (we are|the study club)"
-    r"|References|^The plan|^Next |^What to remember",
+    r"|References|^The plan|^Next |^What to remember|^Exercise",
     re.M,
 )
 
@@ -29,7 +30,6 @@ class Entry:
     spellings: list
     meaning: str
     session: str = ""  # the name of its notebook
-    heading: str = ""  # of the section
 
     @property
     def term(self):
@@ -72,51 +72,57 @@ def linked(text, match, entry):
 def link_terms(entries, notebooks):
     """Link each term where a session first explains it.
 
-    That is where it first stands in bold, or else where a text first names
-    it. Changes the Markdown cells, and notes the places in the entries.
+    That is in the first session in which the term stands in bold, or else in
+    the first that names it; there rather below a heading with the term, and
+    rather not in a folded answer. Changes the Markdown cells, and notes the
+    sessions in the entries.
 
     Takes: `entries` of the glossary; `notebooks`, the sessions' by their
     names, in their order. Raises Problem for a term that no session names.
     """
-    cells = [
-        (name, nb, cell)
-        for name, nb in notebooks.items()
-        for cell in nb.cells[1:]
-        if cell.cell_type == "markdown"
-        and not OVERVIEW.search(f"{heading_above(nb, cell)}\n{cell.source}")
-    ]
+    cells = list(explaining(notebooks))
     for entry in entries:
-        found = (
-            (name, nb, cell, match)
-            for pattern in entry.patterns()
-            for name, nb, cell in cells
-            # What is taken is hidden, at the same length.
-            if (
-                match := pattern.search(
-                    TAKEN.sub(lambda it: "\n" * len(it[0]), cell.source)
-                )
-            )
-        )
-        name, nb, cell, match = next(found, (None,) * 4)
-        if not name:
+        for pattern in entry.patterns():
+            places = [
+                (name, cell, match, heading)
+                for name, cell, heading in cells
+                if (match := pattern.search(free(cell.source)))
+            ]
+            if places:
+                break
+        else:
             raise Problem(
                 f"The glossary explains {entry.term!r}, which no session "
                 f"names: change or remove it in {SOURCE.relative_to(Path.cwd())}."
             )
-        entry.session = name
-        entry.heading = heading_above(nb, cell, match.start())
+        entry.session = places[0][0]
+        here = [it for it in places if it[0] == entry.session]
+        _, cell, match, _ = min(here, key=partial(unlikely, entry))
         cell.source = linked(cell.source, match, entry)
 
 
-def heading_above(nb, cell, place=None):
-    """Return the last heading above a place in a notebook's cell, or above its end."""
-    above = [
-        it.source
-        for it in nb.cells[: nb.cells.index(cell)]
-        if it.cell_type == "markdown"
-    ]
-    text = "\n".join([*above, cell.source[:place]])
-    return re.findall(r"^#+ (.+)$", text, re.M)[-1]
+def unlikely(entry, place):
+    """Return what speaks against a place as that of an explanation, for sorting."""
+    _, cell, _, heading = place
+    elsewhere = entry.term.lower() not in heading.lower()
+    return elsewhere, cell.source.startswith("<details>")
+
+
+def explaining(notebooks):
+    """Give the cells that may explain a term, with session and last heading."""
+    for name, nb in notebooks.items():
+        heading = ""
+        for cell in nb.cells[1:]:
+            if cell.cell_type == "markdown":
+                found = re.findall(r"^#+ (.+)$", cell.source, re.M)
+                heading = found[-1] if found else heading
+                if not OVERVIEW.search(f"{heading}\n{cell.source}"):
+                    yield name, cell, heading
+
+
+def free(text):
+    """Return a text of the same length, without what must not be linked."""
+    return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
 
 
 def as_page(entries):
@@ -126,7 +132,7 @@ def as_page(entries):
         number = int(it.session[:2])
         lines += [
             it.term,
-            f"  {it.meaning} [Session {number}, {it.heading}](#{it.anchor})",
+            f"  {it.meaning} [Session {number}](#{it.anchor}) explains it.",
             "",
         ]
     return "\n".join([*lines, "```", ""])

@@ -151,7 +151,10 @@ def write_zip(pair, path, lock):
     """
     nb = read_ipynb(pair)
     solutions = NOTEBOOKS / "solutions" / f"{pair.name}.ipynb"
-    text = "\n".join(cell.source for cell in nb.cells)
+    texts = [
+        it.source for it in [*nb.cells, *nbformat.read(solutions, 4).cells]
+    ]
+    text = "\n".join(texts)
     files = [pair.with_suffix(".ipynb"), solutions, Path("LICENSE")]
     for name in BESIDE:
         it = NOTEBOOKS / name
