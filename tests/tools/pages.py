@@ -7,7 +7,6 @@ makes the site from these sources, as tests/tools/site/conf.py tells it.
 """
 
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -304,7 +303,6 @@ def build(folder, site):
         },
         status=None,
         warning=said,
-        parallel=os.cpu_count(),
     )
     app.build()
     if said := re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip():
