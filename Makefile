@@ -1,6 +1,6 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env slides lab decks run sync lint test bench
+.PHONY: help env slides lab decks site run sync lint test bench
 # Whatever a person has set for Python, Jupyter, git, ... is left out; -I leaves
 # it out until clean.py has seen to that.
 PYTHON := .venv/bin/python -I tests/tools/clean.py
@@ -26,6 +26,9 @@ lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
 
 decks: env  ## build static decks and PDFs to hand out, in build/ (SESSION=2)
 	@$(PYTHON) tests/tools/decks.py --session "$(SESSION)"
+
+site: env  ## build all sessions as pages to read and search, in build/site
+	@$(PYTHON) tests/tools/pages.py
 
 run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
 	@$(PYTHON) tests/tools/run.py --session "$(SESSION)" --all "$(ALL)"

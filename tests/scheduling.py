@@ -23,6 +23,7 @@ SECONDS = {
     "test_opening.py": 60,
     "test_basic_gpt.py": 50,
     "test_live_decks.py": 40,
+    "test_site.py": 40,
     "test_tools.py": 30,
     "test_faults_are_caught.py": 20,
     "test_static_decks.py": 20,
@@ -32,6 +33,7 @@ BY_SESSION = (
     "test_live_decks.py",
     "test_static_decks.py",
     "test_other_seeds.py",
+    "test_site.py",
 )
 ASKED = pytest.StashKey[str]()
 

@@ -250,13 +250,16 @@ def tool():
         if asked:
             sessions = [find_session(asked)]
             with contextlib.suppress(FileNotFoundError):
-                shutil.copytree(BUILD, folder)
+                site = shutil.ignore_patterns("site")
+                shutil.copytree(BUILD, folder, ignore=site)
         decks = [write_deck(pair, folder) for pair in sessions]
         prepare(folder)
         program()  # installs Chromium once, where it is missing
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(print_handouts, decks))
         write_safely(folder / "index.html", index_of(folder))
+        with contextlib.suppress(FileNotFoundError):
+            (BUILD / "site").rename(folder / "site")  # what `make site` built
         shutil.rmtree(BUILD, ignore_errors=True)
         folder.rename(BUILD)
     print(f"Open {(BUILD / 'index.html').absolute().as_uri()}")

@@ -1,0 +1,520 @@
+"""The site: every page can be read by everybody, offline, and its zips run."""
+
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+import nbformat
+import pages
+import pytest
+from chromium import page_of
+from glossary import Entry, link_terms, read_glossary
+from nbclient import NotebookClient
+from playwright.sync_api import TimeoutError
+from sessions import NOTEBOOKS, Problem, all_pairs, read_ipynb
+from slides import FORMULA, SESSIONS, SMALL, kind_of
+
+from tests.test_static_decks import squashed, undescribed, violations
+
+# What Sphinx will change some day, in packages that are not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
+LARGEST = 3_000_000  # bytes that a page and all that it loads may have
+PHONE = {"width": 360, "height": 740}
+MATHS = "span.math, div.math"
+# What is read of a page at the width of a phone.
+FACTS = """() => {
+  const root = document.documentElement;
+  const facts = { small: [], wide: [] };
+  facts.links = [...document.querySelectorAll("[href], [src]")]
+    .map((it) => it.href || it.src).filter((it) => typeof it === "string");
+  facts.ids = [...document.querySelectorAll("[id]")].map((it) => it.id);
+  facts.title = document.title;
+  facts.around = [".prev-page", ".next-page", ".toc-tree li"]
+    .map((it) => document.querySelectorAll(it).length);
+  facts.text = document.querySelector("article").textContent;
+  facts.folded = [document.querySelectorAll("details").length,
+    document.querySelectorAll("details[open]").length];
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const prose = [];
+  for (let it = words.nextNode(); it; it = words.nextNode()) {
+    const parent = it.parentElement;
+    if (!it.data.trim() || parent.closest("script, style, noscript, svg")) continue;
+    const code = parent.closest("pre, code");
+    if (!code && parent.closest("article")) prose.push(it.data);
+    if (!parent.checkVisibility() || parent.closest(".MathJax_SVG, sub, sup")) continue;
+    const size = parseFloat(getComputedStyle(parent).fontSize);
+    if (size < (code ? 14 : 16)) facts.small.push(`${size} px: ${it.data.trim()}`);
+  }
+  facts.prose = prose.join(" ");
+  // What is wide may scroll by itself, and so it must not reach further.
+  const scrolls = "pre, .table-wrapper, .cell_output > *, div.math";
+  facts.wide = [...document.querySelectorAll("body, article *")]
+    .filter((it) => !it.parentElement.closest(`${scrolls}, .MathJax_SVG`))
+    .filter((it) => it.checkVisibility() && (it === document.body
+      ? root.scrollWidth > root.clientWidth
+      : it.getBoundingClientRect().right > root.clientWidth + 1))
+    .map((it) => it.outerHTML.slice(0, 200)).slice(0, 3);
+  return facts;
+}"""
+
+# Each colour of the code is looked at once: most elements of a page are words
+# of its code, and axe-core would take most of its time for them.
+THIN = """() => {
+  const seen = new Set();
+  for (const it of document.querySelectorAll("pre span")) {
+    const kind = it.className + !!it.closest(".cell_output");
+    if (seen.has(kind)) it.replaceWith(...it.childNodes);
+    seen.add(kind);
+  }
+}"""
+# Words, and a page on which the search must find each of them.
+WORDS = {
+    "gradient descent": "01_models_and_gradients",
+    "backpropagation": "02_neural_nets",
+    "convolution": "03_architectures",
+    "RoPE": "04_basic_gpt",
+    "quantization": "05_llm_ecosystem",
+    "LoRA": "06_shaping_llms",
+    "intercept": "solutions/02_neural_nets",
+    "perplexity": "glossary",
+    "Vaswani": "references",
+    "hostile": "proven",
+}
+
+
+@dataclass
+class Seen:
+    """What was seen of a page, on a desktop in light and dark, and on a phone."""
+
+    path: Path
+    outside: list  # the addresses outside of this machine that it asked for
+    shut_out: list = field(default_factory=list)  # what axe-core found
+    undescribed: list = field(default_factory=list)
+    maths: int = 0  # formulas that are set
+    unset: list = field(default_factory=list)  # formulas that are not
+    bytes: int = 0
+    facts: dict = field(default_factory=dict)
+
+
+def file_of(address):
+    """Return the path of an address that begins with file://, "" for others."""
+    return (
+        Path(unquote(urlparse(address).path))
+        if address.startswith("file:")
+        else ""
+    )
+
+
+def look(browser, path):
+    """Open a page of the site from its file, and return what is seen of it."""
+    page, outside = page_of(browser, viewport=SMALL, color_scheme="light")
+    seen, asked = Seen(path, outside), []
+    page.on("request", lambda it: asked.append(file_of(it.url)))
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        f"""() => !document.querySelector("{MATHS}")
+            || window.MathJax?.Hub?.queue?.pending === 0
+               && document.querySelector(".MathJax_SVG")"""
+    )
+    page.evaluate(THIN)
+    seen.shut_out = violations(page)
+    page.emulate_media(color_scheme="dark")
+    seen.shut_out += violations(page, ["color-contrast"])
+    seen.undescribed = undescribed(page)
+    page.set_viewport_size(PHONE)
+    seen.facts = page.evaluate(FACTS)
+    seen.maths = page.locator(MATHS).count()
+    seen.unset = page.evaluate(
+        f"""[...document.querySelectorAll("{MATHS}")]
+            .filter((it) => !it.querySelector(".MathJax_SVG")
+                            || it.querySelector("[data-mathml*='<merror']"))
+            .map((it) => it.textContent)"""
+    ) + FORMULA.findall(seen.facts["prose"])
+    files = {it for it in asked if it}
+    seen.bytes = sum(it.stat().st_size for it in files if it.is_file())
+    page.context.close()
+    return seen
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the site as `make site` does, with a deck of Session 1 only.
+
+    And with a change log.
+    """
+    folder = tmp_path_factory.mktemp("build")
+    for end in (".html", ".pdf", "_notes.pdf"):
+        (folder / f"{SESSIONS[0].name}{end}").touch()
+    log = folder / "CHANGELOG.md"
+    log.write_text("# Changes\n\n- The sessions have become a site.\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "LOGS", [log])
+        patch.setattr(pages, "BUILD", folder)
+        patch.setattr(pages, "SITE", folder / "site")
+        pages.tool()
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def seen(site, browser):
+    """Look at all pages, and return what was seen, by their paths in the site."""
+    paths = sorted(site.rglob("*.html"))
+    return {
+        str(it.relative_to(site)): look(browser, it)
+        for it in paths
+        if "decks" not in it.parts
+    }
+
+
+def found(seen, name):
+    """Return what was found on all pages, each with the name of its page."""
+    return "\n".join(
+        f"{page}: {it}"
+        for page, was in seen.items()
+        for it in getattr(was, name)
+    )
+
+
+def test_every_session_and_its_solutions_are_pages_with_their_own_titles(seen):
+    for pair in all_pairs():
+        assert f"{pair.relative_to(NOTEBOOKS)}.html" in seen
+    more = "index glossary references proven changes 404 search data/README"
+    for name in more.split():
+        assert f"{name}.html" in seen
+    titles = [it.facts["title"] for it in seen.values()]
+    assert len(set(titles)) == len(titles), titles
+    assert all("Intuitive AI" in it for it in titles)
+
+
+def test_no_page_asks_the_network(seen):
+    assert not found(seen, "outside"), "A page asked the network for these."
+
+
+def broken(seen):
+    """Return the links within the site that lead nowhere."""
+    ids = {str(it.path): it.facts["ids"] for it in seen.values()}
+    nowhere = []
+    for page, was in seen.items():
+        for link in was.facts["links"]:
+            address, anchor = urldefrag(link)
+            if not (path := file_of(address)):
+                continue
+            there = not anchor or unquote(anchor) in ids.get(str(path), [])
+            if not (path.is_file() and there):
+                nowhere.append(f"{page}: {link}")
+    return nowhere
+
+
+def test_no_link_or_anchor_within_the_site_is_broken(seen):
+    assert not broken(seen), "These lead nowhere:\n" + "\n".join(broken(seen))
+
+
+def test_every_picture_is_described(seen):
+    assert not found(seen, "undescribed")
+
+
+def test_no_page_shuts_anybody_out_in_light_or_dark(seen):
+    assert not found(seen, "shut_out"), found(seen, "shut_out")
+
+
+def test_every_formula_is_set(seen):
+    assert not found(seen, "unset"), found(seen, "unset")
+    for pair in SESSIONS:
+        prose = "\n".join(
+            it.source
+            for it in read_ipynb(pair).cells
+            if it.cell_type == "markdown" and kind_of(it) != "notes"
+        )
+        prose = re.sub(r"```.*?```|`[^`\n]+`", "", prose, flags=re.S)
+        written = len(FORMULA.findall(prose))
+        assert seen[f"{pair.name}.html"].maths == written, pair
+
+
+def test_a_page_shows_all_cells_in_order_but_no_speaker_note(seen):
+    for pair in all_pairs():
+        page = seen[f"{pair.relative_to(NOTEBOOKS)}.html"]
+        shown, place = squashed(page.facts["text"]), 0
+        for cell in read_ipynb(pair).cells:
+            said = squashed(cell.source)
+            if kind_of(cell) == "notes":
+                assert said[:60] not in shown, cell.source
+            elif cell.cell_type == "code":
+                assert said in shown[place:], cell.source
+                place = shown.index(said, place)
+
+
+def test_answers_stay_folded(seen):
+    for pair in SESSIONS:
+        written = sum(
+            len(re.findall("<details>", it.source))
+            for it in read_ipynb(pair).cells
+            if it.cell_type == "markdown"
+        )
+        folded = seen[f"{pair.name}.html"].facts["folded"]
+        assert folded == [written, 0], f"{pair}: [all, open]"
+
+
+def test_a_phone_shows_every_page_without_scrolling_sideways(seen):
+    for name in ("wide", "small"):
+        wrong = [
+            f"{page}: {it}"
+            for page, was in seen.items()
+            for it in was.facts[name]
+        ]
+        assert not wrong, f"These are too {name}:\n" + "\n".join(wrong)
+
+
+def test_every_page_is_light(seen):
+    heavy = {page: it.bytes for page, it in seen.items() if it.bytes > LARGEST}
+    assert not heavy
+
+
+def test_every_page_leads_to_the_previous_and_the_next_and_lists_its_parts(
+    seen,
+):
+    ends = []  # the pages without a next one
+    for name, was in seen.items():
+        if name in ("index.html", "404.html", "search.html"):
+            continue
+        before, after, parts = was.facts["around"]
+        assert before, name
+        ends += [] if after else [name]
+        if name.removeprefix("solutions/")[:2].isdigit():
+            assert parts > 4, name
+    assert len(ends) == 1, ends
+
+
+def test_the_start_page_fits_on_one_screen(site, browser, seen):
+    page, _ = page_of(browser, viewport=SMALL)
+    page.goto((site / "index.html").as_uri())
+    cards = page.locator(".card").all()
+    assert len(cards) == len(SESSIONS)
+    for card, pair in zip(cards, SESSIONS, strict=True):
+        assert card.locator(f"a[href='{pair.name}.html']").count()
+        assert re.search(
+            r"\d+ minutes.*You (need|should know)", card.inner_text(), re.S
+        )
+    end = max(
+        it.bounding_box()["y"] + it.bounding_box()["height"] for it in cards
+    )
+    assert end <= SMALL["height"], "The last card is below the screen's edge."
+    assert page.locator(".hero img").bounding_box()["width"] > 300
+    page.context.close()
+
+
+def test_the_search_finds_given_words(site, browser):
+    page, outside = page_of(browser)
+    missed = []
+    for word, name in WORDS.items():
+        page.goto(f"{(site / 'search.html').as_uri()}?q={word}")
+        link = page.locator(f"#search-results a[href*='{name}.html']")
+        try:
+            link.first.wait_for(timeout=5000)
+        except TimeoutError:
+            missed.append(f"{word}, on {name}")
+    assert not missed, "The search does not find these: " + "; ".join(missed)
+    assert not outside
+    page.context.close()
+
+
+def test_explorables_move_on_a_page_opened_from_its_file(site, browser):
+    page, _ = page_of(browser, color_scheme="dark")
+    for pair in SESSIONS:
+        path = site / f"{pair.name}.html"
+        if 'class="explorable"' not in path.read_text("utf-8"):
+            continue
+        page.goto(path.as_uri())
+        for figure in page.locator(".explorable").all():
+            figure.locator("input[type=range]").focus()
+            page.keyboard.press("Home")
+            before = figure.locator("img").get_attribute("src")
+            page.keyboard.press("ArrowRight")
+            assert figure.locator("img").get_attribute("src") != before, pair
+    page.context.close()
+
+
+def test_each_term_links_to_where_it_is_explained_and_back(seen):
+    links = {
+        page: {Path(it).name for it in was.facts["links"]}
+        for page, was in seen.items()
+    }
+    entries = read_glossary()
+    assert len(entries) >= 40
+    for entry in entries:
+        (there,) = [
+            it
+            for it in links["glossary.html"]
+            if it.endswith(f"#{entry.anchor}")
+        ]
+        session = there.partition("#")[0]
+        back = f"glossary.html#term-{entry.term.replace(' ', '-')}"
+        assert back in links[session], f"{session} does not link to {back}."
+
+
+def test_decks_are_linked_where_they_are_there(seen):
+    for number, pair in enumerate(SESSIONS):
+        linked = {
+            Path(it).name
+            for it in seen[f"{pair.name}.html"].facts["links"]
+            if "/decks/" in it
+        }
+        ends = (".html", ".pdf", "_notes.pdf") if number == 0 else ()
+        there = {f"{pair.name}{end}" for end in ends}
+        assert linked == there
+
+
+def test_every_page_of_a_notebook_offers_it_to_download(seen, site):
+    for pair in all_pairs():
+        page = pair.relative_to(NOTEBOOKS)
+        links = [file_of(it) for it in seen[f"{page}.html"].facts["links"]]
+        copy = site / "downloads" / f"{page}.ipynb"
+        assert copy in links
+        assert copy.read_bytes() == Path(f"{pair}.ipynb").read_bytes()
+        assert site / "downloads" / f"{pair.name}.zip" in links
+
+
+# The measure itself: what must be found on a page with these faults.
+FAULTS = """
+<img src="https://example.org/a.png"> <img alt="" src="large.svg">
+<a href="nowhere.html">to no page</a> <a href="#nowhere">to no anchor</a>
+<p style="color: #cccccc">pale</p> <p style="background: #131416; color: #333">dark</p>
+<p style="font-size: 12px">tiny</p> <div style="width: 600px">wide</div>
+<p>a formula left: $x^2$</p> <p><span class="math">\\(\\nosuchmacro\\)</span></p>
+"""
+
+
+def test_each_kind_of_fault_is_seen(site, browser):
+    page = site / "02_neural_nets.html"
+    faulty = site / "faulty.html"
+    (site / "large.svg").write_text(
+        f"<svg xmlns='http://www.w3.org/2000/svg'><!--{'.' * LARGEST}--></svg>"
+    )
+    start, end = page.read_text("utf-8").split("</article>")
+    # Its first cells are enough.
+    start = start[: start.index("</section>")]
+    faulty.write_text(f"{start}{FAULTS}</section></article>{end}", "utf-8")
+    was = look(browser, faulty)
+    faulty.unlink()
+    assert was.outside == ["https://example.org/a.png"]
+    assert len(was.undescribed) == 2
+    assert len([it for it in was.shut_out if "color-contrast" in it]) >= 2
+    wrong, left = was.unset
+    assert "Undefined control sequence" in wrong and left == "$x^2$"
+    assert was.bytes > LARGEST
+    assert was.facts["small"] == ["12 px: tiny"]
+    assert any("wide" in it for it in was.facts["wide"])
+    lost = [it for it in broken({"faulty.html": was}) if "nowhere" in it]
+    assert len(lost) == 2
+
+
+def test_what_sphinx_warns_of_is_an_error(tmp_path):
+    for name in ("source", "static", "extra"):
+        (tmp_path / name).mkdir()
+    text = "# A page\n\n[a link](nowhere.md)\n"
+    (tmp_path / "source" / "index.md").write_text(text)
+    with pytest.raises(Problem, match="target not found"):
+        pages.build(tmp_path, tmp_path / "site")
+
+
+def test_where_building_fails_the_site_stays(tmp_path, monkeypatch):
+    def fail(*_):
+        raise Problem("It fails.")
+
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("what was there")
+    monkeypatch.setattr(pages, "BUILD", tmp_path)
+    monkeypatch.setattr(pages, "SITE", site)
+    monkeypatch.setattr(pages, "stage", lambda _: None)
+    monkeypatch.setattr(pages, "build", fail)
+    with pytest.raises(Problem, match="It fails"):
+        pages.tool()
+    assert [it.name for it in tmp_path.iterdir()] == ["site"]
+    assert (site / "index.html").read_text() == "what was there"
+
+
+def notebook(*texts):
+    """Return a notebook with a title and these Markdown cells."""
+    cells = ["# Intuitive AI\n\n## Session 9: a title", *texts]
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(it) for it in cells]
+    )
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "**What you need**\n\nYou need Session 1. And time.",
+        "**What you need.** You need Session 1. And time.",
+        "You need Session 1.",
+    ],
+)
+def test_the_cards_take_what_the_openings_say(opening):
+    said = "In front of a room, this part takes 70 minutes."
+    nb = notebook(opening, said, "## Part two", said.replace("70", "60"))
+    nb.cells[3].metadata["tags"] = ["part-2"]
+    assert pages.opening_of(nb) == {
+        "time": "70 + 60 minutes in front of a room. About 5 minutes to read.",
+        "needs": "You need Session 1.",
+    }
+    with pytest.raises(Problem, match="what they have to know"):
+        pages.opening_of(notebook("**What you need.** Nothing."))
+
+
+def test_references_are_taken_from_their_list_alone():
+    for head in (
+        "## References",
+        "**References**",
+        "**References.** Read on:",
+    ):
+        nb = notebook(
+            f"Before.\n\n- no\n\n{head}\n\n- [one](a)\n- two\n\n**Then** more.\n\n- no"
+        )
+        assert pages.references_of(nb) == "- [one](a)\n- two"
+    with pytest.raises(Problem, match="no list of references"):
+        pages.references_of(notebook("- one"))
+
+
+def test_a_term_is_linked_where_it_is_first_explained():
+    entry = Entry(["token", "tokens of text"], "A unit.")
+    early = notebook(
+        "## The plan", "Then come tokens.", "## A", "`token` [a token](a)"
+    )
+    late = notebook(
+        "## B", "A token, and\n\n| token |\n\n**Tokens** are units."
+    )
+    link_terms([entry], {"01_a": early, "02_b": late})
+    assert entry.session == "02_b"
+    assert late.cells[2].source.endswith(
+        "[**{term}`Tokens <token>`**]{#met-token} are units."
+    )
+    with pytest.raises(Problem, match="no session names"):
+        link_terms([Entry(["quark"], "?")], {"01_a": early})
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_the_zip_of_a_session_runs_by_itself(session, tmp_path):
+    path = tmp_path / "session.zip"
+    pages.write_zip(session, path, pages.requirements())
+    folder = tmp_path / "empty"
+    zipfile.ZipFile(path).extractall(folder)
+    folder /= session.name
+    assert len((folder / "README.txt").read_text("utf-8").splitlines()) == 5
+    lock = (folder / "requirements.txt").read_text("utf-8")
+    assert re.search(r"^jax==[\d.]+$", lock, re.M)
+    assert re.search(r"^jupyterlab==[\d.]+$", lock, re.M)
+
+    notebook = folder / "notebooks" / f"{session.name}.ipynb"
+    nb = nbformat.read(notebook, as_version=4)
+    text = "\n".join(
+        it.source for it in nb.cells if it.cell_type == "markdown"
+    )
+    for link in re.findall(r"\]\((?!\w+:)([^)#]+)\)", text):
+        assert (notebook.parent / link).exists(), link
+    code = [i for i, it in enumerate(nb.cells) if it.cell_type == "code"]
+    nb.cells = nb.cells[: code[9] + 1]
+    NotebookClient(
+        nb, timeout=300, resources={"metadata": {"path": notebook.parent}}
+    ).execute()

@@ -1,0 +1,138 @@
+"""The glossary of the site: its terms, linked with where a session explains them."""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sessions import Problem
+
+SOURCE = Path(__file__).parent / "site" / "glossary.md"
+# Where no link may be put: code, formulas, links and pictures, HTML, headings
+# and tables.
+TAKEN = re.compile(
+    r"```.*?```|`[^`\n]+`|\$\$.+?\$\$|\$[^$\n]+\$"
+    r"|!?\[[^\]]*\](?:\([^)]*\)|\{[^}]*\})|<[^>]+>|^[#|][^\n]*$",
+    re.S | re.M,
+)
+# Cells, or the headings above them, that only look ahead or back.
+OVERVIEW = re.compile(
+    r"What you will be able|Reading this on your own|Where (we are|the study club)"
+    r"|References|^The plan|^Next |^What to remember|^Exercise",
+    re.M,
+)
+
+
+@dataclass
+class Entry:
+    """A term: how it may be spelled, what it means, and who explains it."""
+
+    spellings: list
+    meaning: str
+    session: str = ""  # the name of its notebook
+
+    @property
+    def term(self):
+        """The spelling that the glossary shows."""
+        return self.spellings[0]
+
+    @property
+    def anchor(self):
+        """The id of the place in the session where the term is explained."""
+        return "met-" + re.sub(r"\W+", "-", self.term.lower())
+
+    def patterns(self):
+        """Return what to look for: first the term in bold, then as it is."""
+        words = "|".join(re.escape(it) for it in self.spellings)
+        return (
+            re.compile(rf"\*\*(?:(?:an?|the) )?(?:{words})s?\.?\*\*", re.I),
+            re.compile(rf"(?<![\w-])(?:{words})s?(?![\w-])", re.I),
+        )
+
+
+def read_glossary():
+    """Return the entries of the glossary's source.
+
+    An entry is a line with the term, and other spellings after semicolons,
+    followed by its meaning after a colon.
+    """
+    found = re.findall(r"^(.+)\n: (.+)$", SOURCE.read_text("utf-8"), re.M)
+    return [Entry(terms.split("; "), meaning) for terms, meaning in found]
+
+
+def linked(text, match, entry):
+    """Return a text in which a term links to the glossary, and can be linked to."""
+    shown = match[0].strip("*")
+    role = f"{{term}}`{shown} <{entry.term}>`"
+    bold = "**" if match[0].startswith("**") else ""
+    link = f"[{bold}{role}{bold}]{{#{entry.anchor}}}"
+    return text[: match.start()] + link + text[match.end() :]
+
+
+def link_terms(entries, notebooks):
+    """Link each term where a session first explains it.
+
+    That is in the first session in which the term stands in bold, or else in
+    the first that names it; there rather below a heading with the term, and
+    rather not in a folded answer. Changes the Markdown cells, and notes the
+    sessions in the entries.
+
+    Takes: `entries` of the glossary; `notebooks`, the sessions' by their
+    names, in their order. Raises Problem for a term that no session names.
+    """
+    cells = list(explaining(notebooks))
+    for entry in entries:
+        for pattern in entry.patterns():
+            places = [
+                (name, cell, match, heading)
+                for name, cell, heading in cells
+                if (match := pattern.search(free(cell.source)))
+            ]
+            if places:
+                break
+        else:
+            raise Problem(
+                f"The glossary explains {entry.term!r}, which no session "
+                f"names: change or remove it in {SOURCE.relative_to(Path.cwd())}."
+            )
+        entry.session = places[0][0]
+        here = [it for it in places if it[0] == entry.session]
+        _, cell, match, _ = min(here, key=partial(unlikely, entry))
+        cell.source = linked(cell.source, match, entry)
+
+
+def unlikely(entry, place):
+    """Return what speaks against a place as that of an explanation, for sorting."""
+    _, cell, _, heading = place
+    elsewhere = entry.term.lower() not in heading.lower()
+    return elsewhere, cell.source.startswith("<details>")
+
+
+def explaining(notebooks):
+    """Give the cells that may explain a term, with session and last heading."""
+    for name, nb in notebooks.items():
+        heading = ""
+        for cell in nb.cells[1:]:
+            if cell.cell_type == "markdown":
+                found = re.findall(r"^#+ (.+)$", cell.source, re.M)
+                heading = found[-1] if found else heading
+                if not OVERVIEW.search(f"{heading}\n{cell.source}"):
+                    yield name, cell, heading
+
+
+def free(text):
+    """Return a text of the same length, without what must not be linked."""
+    return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
+
+
+def as_page(entries):
+    """Return the glossary in Markdown, after its terms were linked."""
+    lines = ["# Glossary", "", "```{glossary}", ":sorted:", ""]
+    for it in entries:
+        number = int(it.session[:2])
+        lines += [
+            it.term,
+            f"  {it.meaning} Explained in [Session {number}](#{it.anchor}).",
+            "",
+        ]
+    return "\n".join([*lines, "```", ""])

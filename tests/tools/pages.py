@@ -1,0 +1,327 @@
+"""`make site`: all sessions as pages to read and to search, in build/site.
+
+Nothing is executed: the pages show the outputs that are stored. First the
+notebooks are written into a folder of sources, without what a reader does not
+need, together with pages that are gathered from parts of them. Then Sphinx
+makes the site from these sources, as tests/tools/site/conf.py tells it.
+"""
+
+import io
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import nbformat
+from decks import (
+    BUILD,
+    PRINTED,
+    VENDOR,
+    about,
+    check_outputs,
+    minutes_to_read,
+    packages,
+)
+from glossary import as_page, link_terms, read_glossary
+from jinja2 import Environment, FileSystemLoader
+from sessions import (
+    NOTEBOOKS,
+    Problem,
+    all_pairs,
+    main,
+    parts_of,
+    read_ipynb,
+    write_safely,
+)
+from sittings import kind_of, minutes_announced
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent / "site"
+SITE = BUILD / "site"
+LOGS = (Path("CHANGELOG.md"), Path(".github", "CHANGELOG.md"))
+# What stands beside a notebook, because it looks or moves like that.
+BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
+TEMPLATES = Environment(loader=FileSystemLoader(HERE))
+
+
+def render(template, **values):
+    """Return what a template of the site says with these values."""
+    return TEMPLATES.get_template(template).render(**values)
+
+
+def copy(original, path):
+    """Copy a file or a folder to a path whose folder need not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if original.is_dir():
+        shutil.copytree(original, path)
+    else:
+        shutil.copy(original, path)
+
+
+def title_of(nb):
+    """Return the heading by which a notebook differs from the others."""
+    return re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M)[-1]
+
+
+def opening_of(nb):
+    """Return the time that a session takes, and what one needs for it.
+
+    As the session's opening says it; where it says no time, only the time to
+    read is given. Raises Problem where it doesn't say what one needs.
+    """
+    announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
+    room = " + ".join(f"{it}" for it in announced if it)
+    room = f"{room} minutes in front of a room. " if room else ""
+    prose = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
+    needs = re.search(
+        r"^(?:\*\*What you need\.?\*\*\s+)?(You (?:need|should know) .+?\.)(?:\s|$)",
+        prose,
+        re.M,
+    )
+    if not needs:
+        raise Problem(
+            f"{title_of(nb)}: its opening has no paragraph that begins with "
+            '"You need" or "You should know", so readers cannot see '
+            "what they have to know beforehand."
+        )
+    return {
+        "time": f"{room}About {minutes_to_read(nb)} minutes to read.",
+        "needs": needs[1],
+    }
+
+
+def references_of(nb):
+    """Return the list of a session's references, in Markdown."""
+    for cell in nb.cells:
+        _, *after = re.split(
+            r"^(?:#+ |\*\*)References.*$", cell.source, flags=re.M
+        )
+        if cell.cell_type == "markdown" and after:
+            text = re.split(r"^(?:#|\*\*)", after[0], flags=re.M)[0]
+            return "\n".join(re.findall(r"^- .+(?:\n +.+)*", text, re.M))
+    raise Problem(f"{title_of(nb)}: it has no list of references.")
+
+
+def proven():
+    """Return what the README says about what is proven."""
+    text = Path("README.md").read_text("utf-8")
+    (section,) = re.findall(
+        r"^#(# What is proven\n.+?)(?=^## |\Z)", text, re.M | re.S
+    )
+    return section
+
+
+def readable(nb, links):
+    """Return a notebook as a page: for a reader, and without the presenter's notes.
+
+    Takes: `links`, the HTML that stands below the title.
+    """
+    nb = nbformat.from_dict(nb)
+    nb.cells = [cell for cell in nb.cells if kind_of(cell) != "notes"]
+    title = f"# {title_of(nb)}"
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(
+                r"\]\(((?:\.\./)*)\.\./img/", r"](\1img/", cell.source
+            )
+            # A page has one title, and a part is a section of it.
+            cell.source = re.sub(r"\A# ", "## ", cell.source)
+            continue
+        if alt := cell.metadata.get("alt"):
+            cell.metadata["mystnb"] = {"image": {"alt": alt}}
+        for output in cell.outputs:
+            if html := output.get("data", {}).get("text/html"):
+                # pandas leaves the corner of a table empty.
+                output.data["text/html"] = html.replace(
+                    "<th></th>", "<td></td>"
+                )
+    _, *text = re.split(r"^#.*$", nb.cells[0].source, flags=re.M)
+    nb.cells[0].source = f"{title}\n\n{links}\n\n{text[-1].strip()}"
+    return nb
+
+
+def write_zip(pair, path, lock):
+    """Write a session with all that it needs to run into a zip.
+
+    Takes: `lock`, the text of requirements.txt.
+    """
+    nb = read_ipynb(pair)
+    solutions = NOTEBOOKS / "solutions" / f"{pair.name}.ipynb"
+    texts = [
+        it.source for it in [*nb.cells, *nbformat.read(solutions, 4).cells]
+    ]
+    text = "\n".join(texts)
+    files = [pair.with_suffix(".ipynb"), solutions, Path("LICENSE")]
+    for name in BESIDE:
+        it = NOTEBOOKS / name
+        files += sorted(it.iterdir()) if it.is_dir() else [it]
+    files += [
+        it
+        for folder in (NOTEBOOKS / "data", Path("img"))
+        for it in sorted(folder.iterdir())
+        if it.name in text
+    ]
+    if any(it.parent.name == "data" for it in files):
+        files.append(NOTEBOOKS / "data" / "README.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for it in dict.fromkeys(files):
+            archive.write(it, f"{pair.name}/{it}")
+        readme = render("README.txt.j2", title=title_of(nb), name=pair.name)
+        archive.writestr(f"{pair.name}/README.txt", readme + "\n")
+        archive.writestr(f"{pair.name}/requirements.txt", lock)
+
+
+def requirements():
+    """Return the versions of uv.lock with which the notebooks run, for pip.
+
+    Raises Problem where uv, which `make env` has found or installed, fails.
+    """
+    ours = Path(".uv", "bin", "uv")
+    command = (
+        f"{ours if ours.exists() else 'uv'} --no-config export --frozen --offline "
+        "--no-cache --no-dev --no-emit-project --no-hashes --no-annotate --no-header"
+    )
+    done = subprocess.run(command.split(), capture_output=True, text=True)
+    if done.returncode:
+        raise Problem(f"{done.stderr}\nuv could not read uv.lock.")
+    # What we lock for: pip may try it elsewhere as well.
+    here = " ; sys_platform == 'darwin' or sys_platform == 'linux'\n"
+    return done.stdout.replace(here, "\n")
+
+
+def stage(folder):
+    """Write into a folder what the site is made of.
+
+    That is `source`, what Sphinx reads; `static`, which the pages load; and
+    `extra`, which goes into the site as it is.
+
+    Raises Problem where a notebook is damaged or was not run.
+    """
+    source, static, extra = (
+        folder / name for name in ("source", "static", "extra")
+    )
+    pairs = all_pairs()
+    sessions = {it.name: it for it in pairs if it.parent == NOTEBOOKS}
+    notebooks = {pair: read_ipynb(pair) for pair in pairs}
+    decks = [it for it in sessions if (BUILD / f"{it}.html").exists()]
+    for nb in notebooks.values():
+        check_outputs(nb)
+
+    pages = {}
+    for pair, nb in notebooks.items():
+        links = render(
+            "links.html.j2",
+            name=pair.name,
+            session=int(pair.name[:2]),
+            is_session=pair.parent == NOTEBOOKS,
+            about=about(nb),
+            deck=pair.name in decks,
+            pdfs=list(PRINTED),
+        )
+        pages[pair] = readable(nb, links)
+    entries = read_glossary()
+    link_terms(entries, {name: pages[it] for name, it in sessions.items()})
+    for pair, nb in pages.items():
+        path = source / pair.relative_to(NOTEBOOKS).with_suffix(".ipynb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(nb, path)
+
+    about_data = (NOTEBOOKS / "data" / "README.md").read_text("utf-8")
+    texts = {
+        "404": (HERE / "404.md").read_text("utf-8"),
+        "glossary": as_page(entries),
+        "references": "# References\n\n"
+        + "\n\n".join(
+            f"## {title_of(notebooks[pair])}\n\n{references_of(notebooks[pair])}"
+            for pair in sessions.values()
+        ),
+        "proven": proven(),
+        "data/README": re.sub(r"(\]\(\S+)\.md\)", r"\1.ipynb)", about_data),
+    }
+    for log in LOGS:
+        if log.exists():
+            texts["changes"] = log.read_text("utf-8")
+    (alt,) = re.findall(
+        r"!\[(.+?)\]\(img/slides\.png\)", Path("README.md").read_text("utf-8")
+    )
+    texts["index"] = render(
+        "index.md.j2",
+        alt=alt,
+        decks=decks,
+        more=[it for it in texts if it != "404"],
+        sessions=[
+            {"name": name, "title": title_of(notebooks[pair])}
+            | opening_of(notebooks[pair])
+            for name, pair in sessions.items()
+        ],
+    )
+    copy(NOTEBOOKS / "data", source / "data")
+    copy(Path("img"), source / "img")
+    for name, text in texts.items():
+        write_safely(source / f"{name}.md", text)
+
+    copy(HERE / "static", static)
+    copy(NOTEBOOKS / "fonts", static / "fonts")
+    for name, target in VENDOR.items():
+        if target.startswith("mathjax"):
+            copy(packages() / name, static / target)
+
+    lock = requirements()
+    for pair in pairs:
+        original = pair.with_suffix(".ipynb")
+        copy(original, extra / "downloads" / original.relative_to(NOTEBOOKS))
+    for name, pair in sessions.items():
+        write_zip(pair, extra / "downloads" / f"{name}.zip", lock)
+    if decks:
+        others = shutil.ignore_patterns("site", ".site.*")
+        shutil.copytree(BUILD, extra / "decks", ignore=others)
+
+
+def build(folder, site):
+    """Let Sphinx make the site; raise Problem where it warns of something.
+
+    Takes: `folder`, which `stage` has filled; `site`, the path of the new one.
+    """
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))[
+        "project"
+    ]
+    said = io.StringIO()
+    app = Sphinx(
+        folder / "source",
+        HERE,
+        site,
+        folder / "doctrees",
+        "html",
+        confoverrides={
+            "html_baseurl": project.get("urls", {}).get("Site", ""),
+            "html_static_path": [str(folder / "static")],
+            "html_extra_path": [str(folder / "extra")],
+        },
+        status=None,
+        warning=said,
+    )
+    app.build()
+    if said := re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip():
+        raise Problem(
+            f"{said}\nThe site was not built, for the reasons above."
+        )
+
+
+def tool():
+    """Build the site anew; where that fails, what was there stays."""
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix=".site.") as name:
+        folder = Path(name).absolute()
+        stage(folder)
+        build(folder, folder / "site")
+        shutil.rmtree(SITE, ignore_errors=True)
+        (folder / "site").rename(SITE)
+    print(f"Open {(SITE / 'index.html').absolute().as_uri()}")
+
+
+if __name__ == "__main__":
+    main(tool)

@@ -1,0 +1,86 @@
+"""How Sphinx makes the pages; tests/tools/pages.py calls it."""
+
+project = "Intuitive AI"
+author = "The Intuitive AI authors"
+copyright = f"2026, {author}"
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.mathjax"]
+exclude_patterns = ["static"]
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # which knows formulas
+nb_ipywidgets_js = {}  # they would come from a CDN
+myst_enable_extensions = ["attrs_inline", "deflist", "dollarmath"]
+
+html_theme = "furo"
+html_title = project
+html_copy_source = False
+html_show_sphinx = False
+html_use_index = False
+html_permalinks_icon = "#"
+# Excerpts of the pages found can't be fetched from file://.
+html_show_search_summary = False
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+pygments_style = "a11y-high-contrast-light"
+
+INK, PAPER, DEEP = "#1f2933", "#fdfcf9", "#0b4a6f"
+FONTS = {
+    "font-stack": '"Atkinson Hyperlegible Next", system-ui, sans-serif',
+    "font-stack--monospace": '"Atkinson Hyperlegible Mono", monospace',
+}
+html_theme_options = {
+    "light_css_variables": {
+        **FONTS,
+        "color-foreground-primary": INK,
+        "color-foreground-secondary": "#52606d",
+        "color-foreground-muted": "#52606d",
+        "color-background-primary": PAPER,
+        "color-background-secondary": "#f3f0e9",
+        "color-brand-primary": DEEP,
+        "color-brand-content": "#0b5c8a",
+        "color-brand-visited": "#6b21a8",
+    },
+    "dark_css_variables": {
+        **FONTS,
+        "color-foreground-secondary": "#b6bec7",
+        "color-foreground-muted": "#b6bec7",
+        "color-brand-primary": "#8fc7ea",
+        "color-brand-content": "#8fc7ea",
+        "color-brand-visited": "#d3a9f5",
+    },
+    "navigation_with_keys": False,  # the arrow keys belong to the sliders
+}
+pygments_dark_style = "a11y-high-contrast-dark"
+
+# The MathJax of the decks, which lies among our own files.
+mathjax_path = "mathjax/MathJax.js?config=TeX-AMS_SVG"
+mathjax2_config = {
+    "showMathMenu": False,
+    "messageStyle": "none",
+    "tex2jax": {
+        "inlineMath": [["\\(", "\\)"]],
+        "displayMath": [["\\[", "\\]"]],
+        "ignoreClass": "content",
+        "processClass": "math",
+    },
+    "SVG": {"linebreaks": {"automatic": True}},
+    # A mistake in a formula must be seen, and a test looks for it.
+    "TeX": {"noErrors": {"disabled": True}, "noUndefined": {"disabled": True}},
+}
+myst_update_mathjax = False
+
+
+def mend(app, page, template, context, doctree):
+    """Take back what the theme says of its captions: they are no headings."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(' role="heading"', "")
+    # A page that does not exist may have been asked for from any folder.
+    if page == "404" and app.config.html_baseurl:
+        context["metatags"] += f'<base href="{app.config.html_baseurl}">'
+
+
+def setup(app):
+    """Let `mend` see each page after the theme has."""
+    app.connect("html-page-context", mend, priority=900)
