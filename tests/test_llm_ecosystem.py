@@ -5,6 +5,7 @@ The server's code is the notebook's own: its cells tagged `for-solutions`.
 
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 
@@ -25,6 +26,13 @@ NUMBERS = [
 YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
+DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month where it is not known
+PLAUSIBLE = {  # what no model of the table should leave by mistyped zeros
+    "parameters_total": (1e8, 1e13),
+    "parameters_active": (1e8, 1e13),
+    "context": (128, 2e7),
+    "training_tokens": (1e9, 1e14),
+}
 
 
 def faults_of(models):
@@ -40,15 +48,27 @@ def faults_of(models):
         sources = row["source"].split(" ")
         if not all(it.startswith("https://") for it in sources):
             faults.append(f"{name}: no source; put the address of one in")
+        if len(set(sources)) < len(sources):
+            faults.append(f"{name}: the same source twice")
         for column in ("date", "source_date"):
-            if pd.isna(pd.to_datetime(row[column], errors="coerce")):
+            date = pd.to_datetime(row[column], errors="coerce")
+            if pd.isna(date) or not re.fullmatch(DATE, row[column]):
                 faults.append(f"{name}: {column} {row[column]!r} is no date")
         for column in NUMBERS:
+            lowest, highest = PLAUSIBLE[column]
             if row[column] and not row[column].isdigit():
                 faults.append(f"{name}: {column} is no whole number")
+            elif row[column] and not lowest <= int(row[column]) <= highest:
+                faults.append(f"{name}: {column} is not plausible")
         for column in YES_OR_NO:
             if row[column] not in ("yes", "no", ""):
                 faults.append(f"{name}: {column} is yes, no or empty")
+        if not row["weights"]:
+            faults.append(f"{name}: weights has to be decided, yes or no")
+        elif row["weights"] == "yes" and row["licence"] == "proprietary":
+            faults.append(f"{name}: proprietary, yet with weights to download")
+        elif row["weights"] == "no" and row["unrestricted_use"] == "yes":
+            faults.append(f"{name}: unrestricted use, yet no weights to use")
         if not (row["maker"] and row["licence"]):
             faults.append(f"{name}: maker or licence is missing")
         total, active = row["parameters_total"], row["parameters_active"]
@@ -82,6 +102,14 @@ def test_every_model_has_a_source_and_no_cell_is_a_guess(models):
     assert faults_of(models) == []
     assert len(models) >= 40
     assert models["date"].min() < "2019"
+    assert models["date"].is_monotonic_increasing, "sort the rows by date"
+
+
+def test_the_readme_gives_a_rule_for_each_column():
+    text = (TABLE.parent / "README.md").read_text(encoding="utf-8")
+    rules = [li for li in text.splitlines() if li.startswith("| `")]
+    named = re.findall(r"`(\w+)`", " ".join(li.split("|")[1] for li in rules))
+    assert named == COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -90,10 +118,17 @@ def test_every_model_has_a_source_and_no_cell_is_a_guess(models):
         ("source", "", "no source"),
         ("source", "a friend", "no source"),
         ("source", "https://example.org and a friend", "no source"),
+        ("source", "https://example.org https://example.org", "twice"),
         ("source_date", "", "is no date"),
+        ("date", "12 July 2022", "is no date"),
+        ("date", "2022", "is no date"),
+        ("context", "2", "not plausible"),
+        ("training_tokens", "366", "not plausible"),
         ("parameters_total", "7B", "no whole number"),
-        ("parameters_active", "9" * 15, "more parameters are active"),
+        ("parameters_active", "9" * 12, "more parameters are active"),
         ("weights", "partly", "yes, no or empty"),
+        ("weights", "", "yes or no"),
+        ("licence", "proprietary", "yet with weights"),
         ("licence", "", "licence is missing"),
         ("name", "GPT-1", "there twice"),
     ],
@@ -179,7 +214,7 @@ def test_a_hosted_model_is_asked_by_its_own_name(session):
         (b'{"messages": []}', "Send JSON"),
         (b'{"messages": [{"content": 3}]}', "Send JSON"),
         (b'{"messages": [{"content": null}]}', "Send JSON"),
-        (b'{"messages": [{"content": "3"}]}', "has no ['3']"),
+        (b'{"messages": [{"content": "3"}]}', "does not know ['3']"),
         (
             b'{"messages": [{"content": "a"}], "max_tokens": 1e999}',
             "Send JSON",
@@ -190,7 +225,7 @@ def test_a_hosted_model_is_asked_by_its_own_name(session):
         (b'{"messages": [{"content": "a"}], "max_tokens": 2.5}', "Send JSON"),
         (b'{"messages": [{"content": "a"}], "max_tokens": 1001}', "to 1000"),
         (b"[" * 100_000, "Send JSON"),
-        ('{"messages": [{"content": "ß"}]}'.encode(), "has no ['ß']"),
+        ('{"messages": [{"content": "ß"}]}'.encode(), "does not know ['ß']"),
         (b"\xff", "Send JSON"),
     ],
 )

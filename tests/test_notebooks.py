@@ -23,7 +23,7 @@ UNCOMPARED = {
     "notebooks/02_neural_nets": 4,
     "notebooks/03_architectures": 2,
     "notebooks/04_basic_gpt": 10,
-    "notebooks/05_llm_ecosystem": 6,
+    "notebooks/05_llm_ecosystem": 8,
     "notebooks/06_shaping_llms": 9,
     "notebooks/solutions/02_neural_nets": 1,
     "notebooks/solutions/06_shaping_llms": 1,

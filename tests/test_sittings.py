@@ -19,13 +19,13 @@ SLIDES, MINUTES = 60, 75  # at most, in one sitting
 # These have not been brought to the conventions yet. The list may only shrink.
 NOT_YET = {
     "04_basic_gpt",
-    "05_llm_ecosystem",
 }
 # These meet all the others, but show too few pictures. This list, too, may only
 # shrink.
 FEW_PICTURES = {
     "01_models_and_gradients",
     "03_architectures",
+    "05_llm_ecosystem",
     "06_shaping_llms",
 }
 # The parts that begin after the first one, as (session, number).

@@ -18,58 +18,58 @@ def rounded(params, bits=8):
             whole, scale = quantized(w, bits, 0)
             w = whole * scale
         made[name] = w
-    return unflatten_dict(made, sep=".")
+    return nested(made)
 
 
 def mapped(change):
     made = {k: change(w) if w.ndim == 2 else w for k, w in flat.items()}
-    return unflatten_dict(made, sep=".")
+    return nested(made)
 
 
 # %% 1: who made them
 answer_1 = models["name"][opens.all(axis=1)].tolist()
 
-# %% 1: all four are asked
+# %% 1: open in all four ways
 answer_1 = models["maker"][opens["weights"]].unique()
 
-# %% 1: all four are asked
+# %% 1: open in all four ways
 answer_1 = models["maker"][opens.any(axis=1)].unique()
 
 # %% 1: still missing
 answer_1 = models["maker"][opens.all(axis=1)].unique()[:3]
 
-# %% 1: each only once
+# %% 1: only once
 answer_1 = models["maker"][opens.all(axis=1)].tolist()
 
-# %% 1: have no such model
+# %% 1: don't belong here
 answer_1 = ["OpenAI", "Mistral AI"]
 
-# %% 2: without the sharing
+# %% 2: without sharing
 answer_2 = 2 * 80 * 64 * 128 * 131_072 * 2 / 1e9
 
 # %% 2: half of it
 answer_2 = 80 * 8 * 128 * 131_072 * 2 / 1e9
 
-# %% 2: twice too much
+# %% 2: twice as much
 answer_2 = 2 * 80 * 8 * 128 * 131_072 * 4 / 1e9
 
-# %% 2: in GB, please
+# %% 2: the number of bytes
 answer_2 = 2 * 80 * 8 * 128 * 131_072 * 2
 
-# %% 2: those are GiB
+# %% 2: these are GiB
 answer_2 = 40
 
-# %% 2: that is one layer's
+# %% 2: the cache of one layer
 answer_2 = 2 * 8 * 128 * 131_072 * 2 / 1e9
 
 # %% 2: factor by factor
 answer_2 = 140
 
-# %% 3: are fast enough
+# %% 3: not all of them are fast enough
 m4_max = {"memory_GB": 128, "GB_per_s": 546}
 answer_3 = run_on(m4_max, models[opens["weights"]]).notna().sum()
 
-# %% 3: only open weights
+# %% 3: count only open weights
 m4_max = {"memory_GB": 128, "GB_per_s": 546}
 answer_3 = (run_on(m4_max, models) >= 10).sum()
 
@@ -77,10 +77,10 @@ answer_3 = (run_on(m4_max, models) >= 10).sum()
 m4_max = {"memory_GB": 128, "GB_per_s": 546}
 answer_3 = (run_on(m4_max, models[opens["weights"]], 16) >= 10).sum()
 
-# %% 3: the 128 GB
+# %% 3: check the 128 GB
 answer_3 = (run_on(machines.iloc[0], models[opens["weights"]]) >= 10).sum()
 
-# %% 4: One scale a group
+# %% 4: its own scale
 answer_4 = with_bits(3, 0)
 
 # %% 4: there are NaNs
@@ -92,20 +92,20 @@ answer_4 = with_bits(4, 0)
 # %% 4: 3 bits are -3 to 3
 answer_4 = params
 
-# %% 4: not parameters
+# %% 4: these are not parameters
 answer_4 = flat["head.kernel"]
 
-# %% 4: not under 1.90 yet
+# %% 4: does each group have
 answer_4 = mapped(lambda w: grouped(w, 2, 32))
 
-# %% 5: 30,000 are allowed
+# %% 5: only 30,000 are allowed
 answer_5 = with_bits(8, 0)
 
-# %% 5: under 2.03
-answer_5 = rounded(fresh(jax.random.key(0), 32, 2))
+# %% 5: not yet below 2.05
+answer_5 = rounded(init_params(jax.random.key(0), 32, 2))
 
 # %% 5: round to 8 bits
-answer_5 = fresh(jax.random.key(0), 32, 2)
+answer_5 = init_params(jax.random.key(0), 32, 2)
 
-# %% 5: not a student
+# %% 5: this is not a student
 answer_5 = student_from
