@@ -76,16 +76,12 @@ def opening_of(nb):
     room = " + ".join(f"{it}" for it in announced if it)
     room = f"{room} minutes in front of a room. " if room else ""
     prose = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
-    needs = re.search(
-        r"^(?:\*\*What you need\.?\*\*\s+)?(You (?:need|should know) .+?\.)(?:\s|$)",
-        prose,
-        re.M,
-    )
+    needs = re.search(r"^\*\*What you need\*\*\s+(.+?\.)(?:\s|$)", prose, re.M)
     if not needs:
         raise Problem(
-            f"{title_of(nb)}: its opening has no paragraph that begins with "
-            '"You need" or "You should know", so readers cannot see '
-            "what they have to know beforehand."
+            f"{title_of(nb)}: its opening has no paragraph under the words "
+            "**What you need**, so readers cannot see what they have to know "
+            "beforehand."
         )
     return {
         "time": f"{room}About {minutes_to_read(nb)} minutes to read.",
