@@ -260,7 +260,12 @@ def test_a_reader_sees_each_explorable_in_a_notebook(
     for number in range(len(nb.cells)):
         picture = pictures.nth(number)
         picture.wait_for(timeout=60_000)
-        assert picture.bounding_box()["height"] > 200
+        # JupyterLab goes on laying out what it shows.
+        page.wait_for_function(
+            "([css, at]) => document.querySelectorAll(css)[at]"
+            "?.getBoundingClientRect().height > 200",
+            arg=[IN_A_NOTEBOOK[place], number],
+        )
         assert len(picture.get_attribute("alt")) > 40
     sliders = page.locator(".explorable input[type=range]")
     if name == "untrusted":

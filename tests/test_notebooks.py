@@ -22,7 +22,7 @@ UNCOMPARED = {
     "notebooks/01_models_and_gradients": 2,
     "notebooks/02_neural_nets": 4,
     "notebooks/03_architectures": 2,
-    "notebooks/04_basic_gpt": 11,
+    "notebooks/04_basic_gpt": 12,
     "notebooks/05_llm_ecosystem": 8,
     "notebooks/06_shaping_llms": 9,
     "notebooks/solutions/02_neural_nets": 1,

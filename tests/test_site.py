@@ -294,7 +294,7 @@ def test_the_start_page_fits_on_one_screen(site, browser, seen):
     for card, pair in zip(cards, SESSIONS, strict=True):
         assert card.locator(f"a[href='{pair.name}.html']").count()
         assert re.search(
-            r"\d+ minutes.*You (need|should know)", card.inner_text(), re.S
+            r"\d+ minutes to read.*You (need|should)", card.inner_text(), re.S
         )
     end = max(
         it.bounding_box()["y"] + it.bounding_box()["height"] for it in cards
