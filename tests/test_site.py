@@ -452,11 +452,11 @@ def notebook(*texts):
     ],
 )
 def test_the_cards_take_what_the_openings_say(opening):
-    said = "In front of a room, this part takes 70 minutes."
+    said = "If you present this part to a group, it takes 70 minutes."
     nb = notebook(opening, said, "## Part two", said.replace("70", "60"))
     nb.cells[3].metadata["tags"] = ["part-2"]
     assert pages.opening_of(nb) == {
-        "time": "70 + 60 minutes in front of a room. About 5 minutes to read.",
+        "time": "70 + 60 minutes with a group. About 5 minutes to read.",
         "needs": "You need Session 1.",
     }
     with pytest.raises(Problem, match="what they have to know"):

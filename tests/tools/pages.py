@@ -75,7 +75,7 @@ def opening_of(nb):
     """
     announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
     room = " + ".join(f"{it}" for it in announced if it)
-    room = f"{room} minutes in front of a room. " if room else ""
+    room = f"{room} minutes with a group. " if room else ""
     prose = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
     needs = re.search(r"^\*\*What you need\*\*\s+(.+?\.)(?:\s|$)", prose, re.M)
     if not needs:

@@ -58,12 +58,12 @@ def minutes_of(slide):
 
 
 def minutes_announced(cells):
-    """Return how long a sitting takes in front of a room, as its text says.
+    """Return how long a sitting takes with a group, as its text says.
 
     None where no sentence says so.
     """
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-    match = re.search(r"front of a room,[^.]*?(\d+) minutes", prose)
+    match = re.search(r"to a group,[^.]*?(\d+) minutes", prose)
     return int(match[1]) if match else None
 
 
