@@ -47,11 +47,6 @@ GO = """([h, v]) => postMessage(
 FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
 
-def kind_of(cell):
-    """Return a cell's slide type."""
-    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
-
-
 def settle(page):
     """Wait until our style and all of its fonts are there."""
     # RISE asks for the style last, and does not wait for it.

@@ -9,8 +9,7 @@ import shutil
 
 import nbformat
 import pytest
-from sessions import find_session, read_ipynb, write_safely
-from slides import kind_of
+from sessions import find_session, kind_of, read_ipynb, write_safely
 
 from tests.example import ROOT, code, project_in, write
 

@@ -10,14 +10,13 @@ import nbformat
 import pytest
 from chromium import page_of
 from decks import slides_of
-from sessions import find_session, read_ipynb
+from sessions import find_session, kind_of, read_ipynb
 from slides import (
     COUNT,
     SECTION,
     SESSIONS,
     SMALL,
     Deck,
-    kind_of,
     measure,
     settle,
 )

@@ -10,8 +10,7 @@ import nbformat
 import pytest
 from decks import slides_of
 from exercises import exercises_of, solutions_of, wrong_answers_to
-from sessions import NOTEBOOKS, all_pairs, as_md, read_ipynb, read_md
-from slides import kind_of
+from sessions import NOTEBOOKS, all_pairs, as_md, kind_of, read_ipynb, read_md
 from sync import checksum, content
 
 from tests.plugin import FLOAT, WITHIN
@@ -48,10 +47,7 @@ def code_cells(nb):
 
 def shown(nb):
     """Return the cells that a deck shows, with the slide type that each has."""
-    cells = [
-        (c, c.metadata.get("slideshow", {}).get("slide_type", "-"))
-        for c in nb.cells
-    ]
+    cells = [(c, kind_of(c)) for c in nb.cells]
     return [
         (cell, kind) for cell, kind in cells if kind not in ("skip", "notes")
     ]

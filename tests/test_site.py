@@ -13,8 +13,8 @@ from chromium import page_of
 from glossary import Entry, link_terms, read_glossary
 from nbclient import NotebookClient
 from playwright.sync_api import TimeoutError
-from sessions import NOTEBOOKS, Problem, all_pairs, read_ipynb
-from slides import FORMULA, SESSIONS, SMALL, kind_of
+from sessions import NOTEBOOKS, Problem, all_pairs, kind_of, read_ipynb
+from slides import FORMULA, SESSIONS, SMALL
 
 from tests.test_static_decks import squashed, undescribed, violations
 
@@ -140,17 +140,11 @@ def look(browser, path):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site as `make site` does, with a deck of Session 1 only.
-
-    And with a change log.
-    """
+    """Build the site as `make site` does, with a deck of Session 1 only."""
     folder = tmp_path_factory.mktemp("build")
     for end in (".html", ".pdf", "_notes.pdf"):
         (folder / f"{SESSIONS[0].name}{end}").touch()
-    log = folder / "CHANGELOG.md"
-    log.write_text("# Changes\n\n- The sessions have become a site.\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "LOGS", [log])
         patch.setattr(pages, "BUILD", folder)
         patch.setattr(pages, "SITE", folder / "site")
         pages.tool()

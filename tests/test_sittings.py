@@ -9,8 +9,8 @@ import subprocess
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from sessions import NOTEBOOKS, parts_of, read_ipynb
-from sittings import kind_of, sittings_of
+from sessions import NOTEBOOKS, kind_of, parts_of, read_ipynb
+from sittings import sittings_of
 from slides import SESSIONS
 
 from tests import example

@@ -30,7 +30,7 @@ from decks import (
 )
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from sessions import Problem, read_ipynb
+from sessions import Problem, kind_of, read_ipynb
 from sittings import has_picture
 from slides import (
     FORMULA,
@@ -38,7 +38,6 @@ from slides import (
     SMALL,
     STYLE,
     Deck,
-    kind_of,
     settle,
     walk,
 )

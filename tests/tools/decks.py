@@ -22,6 +22,7 @@ from sessions import (
     Problem,
     all_pairs,
     find_session,
+    kind_of,
     main,
     read_ipynb,
     write_safely,
@@ -102,7 +103,7 @@ def slides_of(nb):
     """Return a notebook's slides, each a list of the cells that stand on it."""
     slides = []
     for cell in nb.cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        kind = kind_of(cell)
         if kind in ("slide", "subslide"):
             slides.append([])
         if slides and kind != "skip":
@@ -115,11 +116,7 @@ def minutes_to_read(nb):
 
     Without the presenter's notes.
     """
-    cells = [
-        cell
-        for cell in nb.cells
-        if cell.metadata.get("slideshow", {}).get("slide_type") != "notes"
-    ]
+    cells = [cell for cell in nb.cells if kind_of(cell) != "notes"]
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     minutes = len(" ".join(prose).split()) / WORDS

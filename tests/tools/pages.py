@@ -9,7 +9,6 @@ makes the site from these sources, as tests/tools/site/conf.py tells it.
 import io
 import re
 import shutil
-import subprocess
 import tempfile
 import tomllib
 import zipfile
@@ -32,17 +31,19 @@ from sessions import (
     NOTEBOOKS,
     Problem,
     all_pairs,
+    kind_of,
     main,
     parts_of,
     read_ipynb,
     write_safely,
 )
-from sittings import kind_of, minutes_announced
+from sittings import minutes_announced
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent / "site"
 SITE = BUILD / "site"
-LOGS = (Path("CHANGELOG.md"), Path(".github", "CHANGELOG.md"))
+LOG = Path(".github", "CHANGELOG.md")
+LOCKED = Path(".binder", "requirements.txt")
 # What stands beside a notebook, because it looks or moves like that.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
@@ -175,19 +176,11 @@ def write_zip(pair, path, lock):
 def requirements():
     """Return the versions of uv.lock with which the notebooks run, for pip.
 
-    Raises Problem where uv, which `make env` has found or installed, fails.
+    A test sees to it that Binder's list is that of uv.lock.
     """
-    ours = Path(".uv", "bin", "uv")
-    command = (
-        f"{ours if ours.exists() else 'uv'} --no-config export --frozen --offline "
-        "--no-cache --no-dev --no-emit-project --no-hashes --no-annotate --no-header"
-    )
-    done = subprocess.run(command.split(), capture_output=True, text=True)
-    if done.returncode:
-        raise Problem(f"{done.stderr}\nuv could not read uv.lock.")
     # What we lock for: pip may try it elsewhere as well.
     here = " ; sys_platform == 'darwin' or sys_platform == 'linux'\n"
-    return done.stdout.replace(here, "\n")
+    return LOCKED.read_text("utf-8").replace(here, "\n")
 
 
 def stage(folder):
@@ -237,11 +230,9 @@ def stage(folder):
             for pair in sessions.values()
         ),
         "proven": proven(),
+        "changes": LOG.read_text("utf-8"),
         "data/README": re.sub(r"(\]\(\S+)\.md\)", r"\1.ipynb)", about_data),
     }
-    for log in LOGS:
-        if log.exists():
-            texts["changes"] = log.read_text("utf-8")
     (alt,) = re.findall(
         r"!\[(.+?)\]\(img/slides\.png\)", Path("README.md").read_text("utf-8")
     )

@@ -121,6 +121,11 @@ def find_session(number):
     )
 
 
+def kind_of(cell):
+    """Return a cell's slide type."""
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
+
+
 def parts_of(cells):
     """Return the parts of a session, each a list of its cells.
 

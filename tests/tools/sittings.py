@@ -1,22 +1,25 @@
 """What a session asks of an evening: its sittings, and the figures of each.
 
-Each part of a session is one sitting. `python tests/tools/sittings.py` prints a table of them all.
+Each part of a session is one sitting. `python tests/tools/sittings.py` prints a
+table of them all.
 """
 
 import re
 from types import SimpleNamespace
 
 from decks import slides_of
-from sessions import NOTEBOOKS, all_pairs, main, parts_of, read_ipynb
+from sessions import (
+    NOTEBOOKS,
+    all_pairs,
+    kind_of,
+    main,
+    parts_of,
+    read_ipynb,
+)
 
 PICTURE = re.compile(r"!\[|<img|<svg")
 # An aside wherever it is read: a block quote, which begins with the minutes.
 NOTE = re.compile(r"> (\d+) min\. .+(\n>.*)*")
-
-
-def kind_of(cell):
-    """Return a cell's slide type."""
-    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
 
 
 def shown(slide):
