@@ -8,7 +8,7 @@ import subprocess
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from run import execute
 from sessions import NOTEBOOKS, kind_of, parts_of, read_ipynb
 from sittings import sittings_of
 from slides import SESSIONS
@@ -127,8 +127,7 @@ def missing_in(nb, number, folder):
     fresh = nbformat.v4.new_notebook(
         cells=[nbformat.from_dict(first), names], metadata=nb.metadata
     )
-    NotebookClient(fresh, resources={"metadata": {"path": folder}}).execute()
-    known = json.loads(names.outputs[-1].text)
+    known = json.loads(execute(fresh, folder).cells[1].outputs[-1].text)
     found = subprocess.run(
         [
             *("ruff", "check", "--isolated", "--select=F821", "--quiet"),

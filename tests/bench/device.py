@@ -3,8 +3,8 @@
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--precision bfloat16]
 
 Prints each cell that fails, with its error, and how long each session takes.
-Nothing is stored. On a machine with a GPU, install JAX for it first: see the
-README. `--precision` asks JAX for that precision of matrix products, with which
+Nothing is stored. On a machine with a GPU, install JAX for that GPU into .venv
+first, as JAX's documentation says. `--precision` asks JAX for that precision of matrix products, with which
 a CPU rounds about as a GPU does.
 """
 
@@ -14,26 +14,17 @@ import sys
 import time
 from pathlib import Path
 
-from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from run import execute
 from sessions import Problem, main, pairs_of, read_ipynb
 
 DEVICE = "import jax; d = jax.devices(); print(len(d), 'x', d[0].device_kind)"
 
 
-def failures_of(nb, folder):
-    """Run a notebook, and return (number of the code cell, error) of each failure.
-
-    Takes: the notebook, whose outputs are replaced; the folder to run it in.
-    """
-    client = NotebookClient(
-        nb,
-        timeout=1800,
-        allow_errors=True,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute()
+def failures_of(nb):
+    """Return (number of the code cell, error, code) of each cell that failed."""
     code = [cell for cell in nb.cells if cell.cell_type == "code"]
     return [
         (number, f"{it.ename}: {it.evalue}"[:300], cell.source)
@@ -54,14 +45,13 @@ def tool():
     failed = 0
     for pair in pairs_of(asked.session):
         nb = read_ipynb(pair)
-        first = nb.cells[0].copy()
-        first.update(cell_type="code", source=DEVICE, outputs=[])
-        first.execution_count = None
-        nb.cells.insert(0, first)
+        nb.cells.insert(0, new_code_cell(DEVICE))
         began = time.perf_counter()
-        found = failures_of(nb, pair.parent)
+        nb = execute(nb, pair.parent, allow_errors=True)
         seconds = time.perf_counter() - began
-        device = "".join(it.get("text", "") for it in first.outputs).strip()
+        found = failures_of(nb)
+        told = nb.cells[0].outputs
+        device = "".join(it.get("text", "") for it in told).strip()
         print(f"{pair}: {seconds:.0f} s on {device}, {len(found)} cells fail")
         for number, error, source in found:
             # The cell of ours that tells the device is number 0.

@@ -32,12 +32,13 @@ from tqdm import tqdm
 CELL_SECONDS = 900  # far more than any cell takes; it ends one that hangs
 
 
-def execute(nb, folder, on_cell=lambda cell: None):
+def execute(nb, folder, on_cell=lambda cell: None, **settings):
     """Execute a notebook in a fresh kernel, and return it with its outputs.
 
     Takes: `nb`, which is left as it was; `folder`, the kernel's working
-    directory; `on_cell`, called with each code cell that is done. Raises Problem at the
-    first cell that fails or hangs, with its code and the error.
+    directory; `on_cell`, called with each code cell that is done; `settings`, of
+    nbclient. Raises Problem at the first cell that fails or hangs, with its code
+    and the error.
     """
     nb = nbformat.from_dict(nb)
     client = NotebookClient(
@@ -50,6 +51,7 @@ def execute(nb, folder, on_cell=lambda cell: None):
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_executed=lambda cell, **_: on_cell(cell),
         coalesce_streams=True,
+        **settings,
     )
     try:
         client.execute()
