@@ -54,7 +54,17 @@ def server(project):
         said += line
     yield address[0]
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=120)  # it ends every kernel first
+
+
+def address_of(server, place, notebook):
+    """Return the address at which the server shows a notebook in this place.
+
+    JupyterLab would open again, beside it, what the page before it left open:
+    hence the `reset`.
+    """
+    address = server.replace("nbclassic/notebooks", place)
+    return address.replace(str(SESSION), str(notebook)) + "&reset"
 
 
 def open_rise(page, server, session):
@@ -72,8 +82,7 @@ def open_rise(page, server, session):
 
 def open_lab(page, server, session):
     """Open a session's deck in JupyterLab."""
-    base, token = server.split("/nbclassic")[0], server.split("?")[1]
-    page.goto(f"{base}/rise/{session}.ipynb?{token}")
+    page.goto(address_of(server, "rise", session))
     page.wait_for_selector(SECTION, timeout=60_000)
     # It typesets after it shows: wait until no formula is in dollars.
     page.wait_for_function(
@@ -219,8 +228,7 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
 
 def test_the_deck_in_jupyterlab_is_one_click_away(browser, server, short):
     page, outside = page_of(browser, viewport=SMALL)
-    base, token = server.split("/nbclassic")[0], server.split("?")[1]
-    page.goto(f"{base}/lab/tree/{short}.ipynb?{token}")
+    page.goto(address_of(server, "lab/tree", short))
     page.click('[data-command="RISE:preview"]', timeout=60_000)
     deck = page.frame_locator("iframe").locator(SECTION).first
     deck.get_by_role("heading").first.wait_for(timeout=60_000)
@@ -253,11 +261,7 @@ def test_a_reader_sees_an_explorable_in_a_notebook(
     path = SESSION.with_name(name)
     nbformat.write(nb, project / f"{path}.ipynb")
     page, _ = page_of(browser, viewport=SMALL)
-    page.goto(
-        server.replace("nbclassic/notebooks", place).replace(
-            str(SESSION), str(path)
-        )
-    )
+    page.goto(address_of(server, place, path))
     page.wait_for_function(
         "(css) => document.querySelector(css)"
         "?.getBoundingClientRect().height > 200",

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -351,6 +352,20 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
                 return
         time.sleep(0.2)
     pytest.fail("the Jupyter server outlived `make`")
+
+
+def test_a_server_ends_while_it_still_reads_a_file(project):
+    def read(address):
+        with contextlib.suppress(OSError):
+            while True:
+                fetch(address)
+
+    with served("lab") as (_, said):
+        (address,) = re.findall(r"http://127\.0\.0\.1:\d+/\S+", said)
+        address = address.replace("lab/tree", "api/contents")
+        for _ in range(8):
+            threading.Thread(target=read, args=[address]).start()
+        time.sleep(1)
 
 
 NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers

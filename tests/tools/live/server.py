@@ -164,3 +164,7 @@ if __name__ == "__main__":
         "terminals_enabled": False,
     }
     LabApp.launch_instance()
+    # A thread that was reading a file when the server ended waits for ever for
+    # the next file, and the process would wait for the thread.
+    sys.stdout.flush()
+    os._exit(0)
