@@ -43,6 +43,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent / "site"
 SITE = BUILD / "site"
 LOG = Path(".github", "CHANGELOG.md")
+SYSTEMS = ("darwin", "linux", "win32")  # for which uv.lock is made
 LOCKED = Path(".binder", "requirements.txt")
 # What stands beside a notebook, because it looks or moves like that.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
@@ -179,7 +180,8 @@ def requirements():
     A test sees to it that Binder's list is that of uv.lock.
     """
     # What we lock for: pip may try it elsewhere as well.
-    here = " ; sys_platform == 'darwin' or sys_platform == 'linux'\n"
+    systems = [f"sys_platform == '{it}'" for it in SYSTEMS]
+    here = f" ; {' or '.join(systems)}\n"
     return LOCKED.read_text("utf-8").replace(here, "\n")
 
 

@@ -92,7 +92,8 @@ def code_of(pair):
 def environment(lock=Path("uv.lock")):
     """Return a fingerprint of the versions of all packages that notebooks run with.
 
-    Takes: the lock file. Packages that only the tests need are left out.
+    Takes: the lock file. Packages that only the tests or only Windows need are
+    left out, so that all platforms agree on it.
     """
     packages = {}
     for it in tomllib.loads(lock.read_text("utf-8"))["package"]:
@@ -103,8 +104,11 @@ def environment(lock=Path("uv.lock")):
             name = f"{package['name']} {package['version']}"
             if name not in found:
                 found.add(name)
-                needs = package.get("dependencies", [])
-                asked += [it["name"] for it in needs]
+                asked += [
+                    it["name"]
+                    for it in package.get("dependencies", [])
+                    if "sys_platform == 'win32'" not in it.get("marker", "")
+                ]
     return fingerprint(*sorted(found))
 
 
