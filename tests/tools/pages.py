@@ -142,6 +142,11 @@ def readable(nb, links):
     return nb
 
 
+def name_in_zip(pair, path):
+    """Return the name that a file has in a session's zip."""
+    return f"{pair.name}/{path.as_posix()}"
+
+
 def write_zip(pair, path, lock):
     """Write a session with all that it needs to run into a zip.
 
@@ -168,7 +173,7 @@ def write_zip(pair, path, lock):
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for it in dict.fromkeys(files):
-            archive.write(it, f"{pair.name}/{it}")
+            archive.write(it, name_in_zip(pair, it))
         readme = render("README.txt.j2", title=title_of(nb), name=pair.name)
         archive.writestr(f"{pair.name}/README.txt", readme + "\n")
         archive.writestr(f"{pair.name}/requirements.txt", lock)

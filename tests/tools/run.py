@@ -69,6 +69,11 @@ def fingerprint(*parts):
     return found.hexdigest()[:16]
 
 
+def in_order(paths):
+    """Return paths sorted, with regard to case also on Windows."""
+    return sorted(paths, key=lambda it: it.parts)
+
+
 def code_of(pair):
     """Return a fingerprint of a notebook's code and of all that the code reads.
 
@@ -79,7 +84,7 @@ def code_of(pair):
     if session := session_of(pair):
         cells += [c for c in read_ipynb(session).cells if for_solutions(c)]
     code = [cell.source for cell in cells]
-    files = [it for it in sorted(NOTEBOOKS.rglob("*.*")) if it.is_file()]
+    files = [it for it in in_order(NOTEBOOKS.rglob("*.*")) if it.is_file()]
     read = [
         it.read_bytes()
         for it in files
