@@ -130,7 +130,8 @@ def project_in(folder):
     """
     skipped = shutil.ignore_patterns("__pycache__", "wrong_answers")
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)
-    for name in ("pyproject.toml", "uv.lock", ".python-version", "README.md"):
+    files = ("pyproject.toml", "uv.lock", ".python-version")
+    for name in (*files, "README.md", "do.py", "Makefile"):
         shutil.copy(ROOT / name, folder)
     pair = folder / "notebooks" / NAME
     (pair.parent / "solutions").mkdir(parents=True)

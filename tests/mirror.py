@@ -135,8 +135,13 @@ def write_project(folder, uv, mirror):
     """Write a project that needs `tiny`, whose uv.lock names pypi.org as ours does."""
     tools = folder / "tests" / "tools"
     tools.mkdir(parents=True)
-    for name in ("env.sh", "why.sh", "clean.py"):
+    for name in (
+        *("env.sh", "why.sh", "causes.txt"),
+        *("env.py", "why.py", "clean.py"),
+    ):
         shutil.copy(ROOT / "tests" / "tools" / name, tools)
+    for name in ("do.py", "Makefile"):
+        shutil.copy(ROOT / name, folder)
     (folder / "pyproject.toml").write_text(PYPROJECT)
     version = "{}.{}".format(*sys.version_info)
     (folder / ".python-version").write_text(version)

@@ -17,7 +17,7 @@ def git(folder, *arguments):
     nothing = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
     who = {"NAME": "test", "EMAIL": "test@localhost"}
     done = subprocess.run(
-        ["git", "-c", "core.hooksPath=/dev/null", *arguments],
+        ["git", "-c", f"core.hooksPath={os.devnull}", *arguments],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],

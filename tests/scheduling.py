@@ -27,6 +27,7 @@ SECONDS = {
     "test_tools.py": 30,
     "test_faults_are_caught.py": 20,
     "test_static_decks.py": 20,
+    "test_windows.py": 10,
     "test_sync.py": 15,
 }
 BY_SESSION = (

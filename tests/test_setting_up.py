@@ -27,9 +27,11 @@ import pypdfium2
 import pytest
 from own_git import git
 from sessions import all_pairs, main, write_safely
+from why import why
 
 ROOT = Path.cwd()
 ENV_SH = "tests/tools/env.sh"
+ENV_PY = "tests/tools/env.py"  # for Windows, where Python is always there
 # Root may do everything, unless it gives this right away.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
@@ -123,8 +125,13 @@ def bare(tmp_path, small, uv, monkeypatch):
     return tmp_path
 
 
-def make_env(bare, programs="all", before=(), folder="project", **settings):
-    """Do `make env` as somebody with few programs; return its status and words."""
+def make_env(
+    bare, programs="all", before=(), folder="project", by="sh", **settings
+):
+    """Do `make env` as somebody with few programs; return its status and words.
+
+    Takes: `by`, "sh" or a file that Python starts: what makes it.
+    """
     env = {
         "HOME": str(bare / "home"),
         "PATH": str(bare / programs),
@@ -134,7 +141,10 @@ def make_env(bare, programs="all", before=(), folder="project", **settings):
         **{name: str(value) for name, value in settings.items()},
     }
     program = [shutil.which(before[0]), *before[1:]] if before else []
-    return run([*program, shutil.which("sh"), ENV_SH], bare / folder, env)
+    maker = [shutil.which("sh"), ENV_SH]
+    if by != "sh":
+        maker = [Path(sys.base_prefix, "bin", "python3"), "-I", *by.split()]
+    return run([*program, *maker], bare / folder, env)
 
 
 def runs(bare, folder="project"):
@@ -166,6 +176,40 @@ def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
     assert runs(bare)
     # All is there now, so nothing is asked for, and nothing is said.
     assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
+
+
+@pytest.mark.parametrize("where", ["uv.toml", "UV_INDEX", "PIP_INDEX_URL"])
+def test_a_mirror_is_used_where_there_is_no_sh(bare, site, where):
+    text = MIRROR_FILES[".config/uv/uv.toml"]
+    text = text.replace("{mirror}", f"{site[1]}/simple")
+    settings = {"by": ENV_PY, "HTTPS_PROXY": mirror.NOWHERE}
+    if where == "uv.toml":
+        write_safely(bare / "home" / ".config/uv/uv.toml", text)
+    else:
+        settings[where] = f"{site[1]}/simple"
+    status, said = make_env(bare, **settings)
+    assert status == 0, said
+    assert runs(bare)
+    assert make_env(bare, by=ENV_PY, UV_OFFLINE=1) == (0, "")
+
+
+@pytest.mark.parametrize("by", ["sh", ENV_PY])
+def test_a_python_that_is_new_enough_will_do(bare, site, by):
+    another = f"3.{sys.version_info.minor + 1}"
+    Path(".python-version").write_text(another, encoding="utf-8")
+    settings = {"UV_DEFAULT_INDEX": f"{site[1]}/simple", "by": by}
+    status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **settings)
+    assert status == 0, said
+    assert runs(bare)
+    assert make_env(bare, UV_OFFLINE=1, by=by) == (0, "")
+
+
+def test_without_make_the_environment_is_the_same(bare, site):
+    mirrors = {"UV_DEFAULT_INDEX": f"{site[1]}/simple"}
+    status, said = make_env(bare, by="do.py env", **mirrors)
+    assert status == 0, said
+    assert runs(bare)
+    assert make_env(bare, UV_OFFLINE=1) == (0, "")
 
 
 def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
@@ -356,19 +400,23 @@ def filled_in(bare, site):
         yield fill_in
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize(
+    ("by", "cause"),
+    [("sh", it) for it in CAUSES]
+    + [(ENV_PY, it) for it in CAUSES if not it.startswith("no python")],
+)
 def test_a_failure_names_its_true_cause_in_one_sentence(
-    bare, filled_in, cause
+    bare, filled_in, by, cause
 ):
     settings, words = CAUSES[cause]
     # No network, whatever happens.
-    settings = {"HTTPS_PROXY": mirror.NOWHERE} | settings
+    settings = {"HTTPS_PROXY": mirror.NOWHERE, "by": by} | settings
     programs = settings.pop("programs", "all")
     name, old, new = settings.pop("edit", ("", "", ""))
     if old:
-        text = Path(name).read_text()
+        text = Path(name).read_text(encoding="utf-8")
         assert re.search(old, text)
-        Path(name).write_text(re.sub(old, new, text))
+        Path(name).write_text(re.sub(old, new, text), encoding="utf-8")
     elif name:
         Path(name).unlink()
     settings = {k: filled_in(v) for k, v in settings.items()}
@@ -429,7 +477,7 @@ def test_a_full_disk_is_named(bare, site):
 
 
 def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
-    Path("uv.lock").write_text("version = [")
+    Path("uv.lock").write_text("version = [", encoding="utf-8")
     status, said = make_env(bare)
     assert status == 1
     assert "Failed to parse `uv.lock`" in said
@@ -467,6 +515,16 @@ SAID = {
     "npm error code EINTEGRITY": "A download is not what was promised",
     "npm error code SELF_SIGNED_CERT_IN_CHAIN": "The certificate of another "
     "machine is not trusted",
+    # As Windows puts it.
+    "error: failed to copy file: There is not enough space on the disk. (os "
+    "error 112)": "The disk is full",
+    "error: failed to remove file `C:\\x\\.venv\\a.pyd`: Access is denied. (os "
+    "error 5)": "Access was refused (failed to remove file `C:\\x\\.venv\\a.pyd`",
+    "error: failed to remove file `C:\\x\\a.pyd`: The process cannot access the "
+    "file because it is being used by another process. (os error 32)": "A file "
+    "is in use (failed to remove file `C:\\x\\a.pyd`",
+    "error: failed to create file `C:\\x`: The filename or extension is too "
+    "long. (os error 206)": "The folder's path is too long for Windows",
     "error: Building `x` failed\n  cause: compiler not found": "",
     "": "",
 }
@@ -483,6 +541,7 @@ def test_what_npm_and_uv_say_is_understood(words):
     assert done.stdout.startswith(SAID[words])
     assert bool(done.stdout) == (not done.returncode) == bool(SAID[words])
     assert not done.stderr
+    assert why(words) == done.stdout.strip()
 
 
 # The package that `pip install .` installs.
@@ -504,7 +563,9 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
     assert done.returncode == 0, done.stderr
     (metadata,) = tmp_path.glob("*.dist-info")
     needs = importlib.metadata.PathDistribution(metadata).requires
-    declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    declared = tomllib.loads(
+        Path("pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
     assert needs == declared["dependencies"]
     provides = importlib.metadata.packages_distributions()
     missing = {
@@ -594,7 +655,7 @@ def test_compiled_code_is_kept_where_the_sessions_look_for_it(
     name = "JAX_COMPILATION_CACHE_DIR"
     kept = clean.environment(tmp_path)[name]
     assert kept == str(tmp_path / ".cache" / "intuitive_ai")
-    text = Path("notebooks/04_basic_gpt.md").read_text()
+    text = Path("notebooks/04_basic_gpt.md").read_text(encoding="utf-8")
     assert 'Path.home() / ".cache" / "intuitive_ai"' in text
     monkeypatch.setenv("HOME", "/nowhere")
     ours = clean.environment(tmp_path)
@@ -630,7 +691,7 @@ def test_npm_keeps_its_mirror_and_no_other_setting(tmp_path, monkeypatch):
         "https-proxy=http://proxy.example\nprefix=/nowhere\ndry-run=true\n"
     )
     kept = Path(clean.environment(tmp_path)["NPM_CONFIG_USERCONFIG"])
-    assert kept.read_text() == (
+    assert kept.read_text(encoding="utf-8") == (
         "registry = https://mirror.example/npm\n"
         "//mirror.example/npm/:_authToken=secret\n"
         "https-proxy=http://proxy.example\n"
@@ -683,7 +744,7 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
     with pytest.raises(SystemExit) as ended:
-        clean.main()
+        clean.main([[]])
     assert "let TMPDIR name one" in str(ended.value)
 
 
@@ -717,8 +778,7 @@ def small_project(tmp_path):
             nb.cells.insert(6, example.code(probe, 3))
             nb.cells[6]["id"] = "probe"
             example.write(pair, nb)
-        for file in ("Makefile", ".gitignore"):
-            shutil.copy(ROOT / file, folder)
+        shutil.copy(ROOT / ".gitignore", folder)
         decks.packages()
         for made in (".venv", ".uv", decks.PACKAGES):
             if (ROOT / made).exists():

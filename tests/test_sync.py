@@ -224,7 +224,7 @@ def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", no_program)
     monkeypatch.setattr(sync.os, "system", no_program)
     monkeypatch.setenv("PATH", "")
-    Path(".git").write_text("gitdir: /somebody/else's")
+    Path(".git").write_text("gitdir: /somebody/else's", encoding="utf-8")
     edit(IPYNB, "a + b", "a - b")
     assert "took over" in sync.sync(PAIR)
     edit(MD, "a - b", "a * b")
@@ -970,7 +970,7 @@ def linted(project, monkeypatch, capfd):
     """Return a function that does `make lint`, and returns what it finds."""
     make_pair(PAIR.parent / "solutions" / PAIR.name)
     Path("tests").mkdir()
-    Path("tests/test_a.py").write_text("a = 1\n")
+    Path("tests/test_a.py").write_text("a = 1\n", encoding="utf-8")
 
     def run_it():
         try:
@@ -986,7 +986,9 @@ def test_no_answer_stops_lint(linted):
     assert linted() == ""
     change(IPYNB, answer)
     shutil.copy(IPYNB, "notebooks/my_02_net.ipynb")
-    Path("notebooks/my_notes.md").write_text(f"To {MISSPELT}")
+    Path("notebooks/my_notes.md").write_text(
+        f"To {MISSPELT}", encoding="utf-8"
+    )
     assert linted() == ""
     # Nor one that `make sync` has copied, even if it is no Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))

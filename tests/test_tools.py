@@ -183,7 +183,7 @@ def test_run_executes_what_has_changed_and_what_stands_on_it(made):
     data = Path("notebooks/data.csv")
     replace(md, "print(len([1, 2]))", 'print(len("data.csv"))')
     assert make_run() == ["notebooks"]
-    data.write_text("1")
+    data.write_text("1", encoding="utf-8")
     assert make_run() == ["notebooks"], "The code reads this file."
     replace(
         Path("uv.lock"),
@@ -441,12 +441,12 @@ def test_a_download_with_another_checksum_is_not_used(project, monkeypatch):
 def test_decks_of_a_notebook_that_was_not_run_get_one_sentence(project):
     before = Path("build/index.html")
     before.parent.mkdir()
-    before.write_text("what was there")
+    before.write_text("what was there", encoding="utf-8")
     edit(".md", "3.1", "3.2")
     assert tool("sync")[0] == 0
     status, said = tool("decks")
     assert status != 0
     assert one_sentence(said), said
     assert "do `make run`" in said
-    assert before.read_text() == "what was there"
+    assert before.read_text(encoding="utf-8") == "what was there"
     assert not list(project.glob(".build.*"))

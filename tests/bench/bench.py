@@ -10,8 +10,6 @@ TORCH_PYTHON names.
 
 import os
 import re
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from env import find_uv
 from exercises import tagged
 from run import execute
 from sessions import NOTEBOOKS, find_session, main, read_ipynb
@@ -44,8 +43,8 @@ CACHES = {
 
 def with_caches_in(folder):
     """Return an environment whose caches of compiled code lie in `folder`."""
-    caches = {name: f"{folder}/{value}" for name, value in CACHES.items()}
-    flags = f"base_compiledir={folder}/pytensor"
+    caches = {name: str(Path(folder, it)) for name, it in CACHES.items()}
+    flags = f"base_compiledir={Path(folder, 'pytensor')}"
     return {**os.environ, **caches, "PYTENSOR_FLAGS": flags}
 
 
@@ -89,6 +88,8 @@ def execute_session(number):
         began = now
 
     nb = execute(read_ipynb(session), session.parent, add_training_time)
+    import resource  # only here, since Windows lacks it
+
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes or KiB
     factor = cache_factor_in(nb) if number == "4" else ""
@@ -120,7 +121,7 @@ def train_our_gpt():
 
 def nanogpt():
     """Train the reference; return its seconds and its loss in nats a character."""
-    uv = shutil.which("uv") or ".uv/bin/uv"
+    uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]
     done = subprocess.run(

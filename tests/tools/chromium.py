@@ -7,7 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import PureWindowsPath
 
+import env
+from clean import ON_WINDOWS
 from playwright.sync_api import Error, sync_playwright
 from sessions import Problem
 
@@ -18,19 +21,30 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+# On Windows: in which folders, and where there.
+WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+WINDOWS_NAMES = (
+    "Google/Chrome/Application/chrome.exe",
+    "Chromium/Application/chrome.exe",
+    "Microsoft/Edge/Application/msedge.exe",
+)
 # An address that a browser would ask another machine for.
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
 # There is no other machine, as where there is no network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
     "Chromium was not found, and could not be installed: install it (on Debian: "
-    "apt install chromium; elsewhere: .venv/bin/python -m playwright install chromium), "
+    "apt install chromium; on Windows: Chrome or Edge; elsewhere: "
+    f"{env.program('.venv', 'python')} -m playwright install chromium), "
     "then run the same command again."
 )
 
 
 def starts(path):
     """Return whether there is a program at `path` that starts."""
+    if ON_WINDOWS:
+        # There, Chrome answers the question for its version with a window.
+        return os.path.isfile(path)
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         return not subprocess.run(
             [path, "--version"], capture_output=True, timeout=60
@@ -38,9 +52,19 @@ def starts(path):
     return False
 
 
+def places_on_windows(variables):
+    """Return where browsers lie on Windows, given the variables of a process."""
+    folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
+    return [
+        str(PureWindowsPath(folder, name))
+        for name in WINDOWS_NAMES
+        for folder in folders
+    ]
+
+
 def find():
     """Return the path of a Chromium on this machine, "" where there is none."""
-    for name in NAMES:
+    for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
         if path and starts(path):  # Ubuntu's may only say where to get it
             return path
@@ -49,9 +73,14 @@ def find():
     return path if starts(path) else ""
 
 
+def is_root():
+    """Return whether this process may do everything, as in a container."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def install():
     """Install Chromium: Debian's own package, elsewhere Playwright's."""
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    as_root = [] if is_root() else ["sudo", "-n"]
     system = ""
     with contextlib.suppress(OSError):
         system = platform.freedesktop_os_release()["ID"]
@@ -96,8 +125,8 @@ def chromium():
     """
     path = program()
     arguments = [NOWHERE]
-    # Chromium refuses its sandbox to root, as in a container.
-    if os.geteuid() == 0:
+    # Chromium refuses its sandbox to root.
+    if is_root():
         arguments.append("--no-sandbox")
     with sync_playwright() as playwright:
         try:

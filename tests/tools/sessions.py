@@ -45,6 +45,8 @@ def main(tool):
     arguments. Ends the process with 1 after a Problem, which goes to stderr,
     and with 130 after Ctrl-C.
     """
+    # A terminal that is not in UTF-8 is no reason to fail.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             clean.enter(folder)

@@ -1,0 +1,85 @@
+"""The project's commands, wherever there is Python: `python do.py slides SESSION=3`.
+
+`make slides SESSION=3` does the same where there is make. Like make, this first
+makes the environment, .venv, or brings it up to date.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).absolute().parent / "tests" / "tools"))
+import clean
+import env
+
+TOOLS = Path("tests", "tools")
+# Each command: the programs that it starts one after the other, and the
+# settings that it hands to the last of them.
+LINT = [TOOLS / "lint.py"]
+COMMANDS = {
+    "env": ([], ()),
+    "slides": ([[TOOLS / "serve.py", "slides"]], ("SESSION", "PART", "PORT")),
+    "lab": ([[TOOLS / "serve.py", "lab"]], ("SESSION", "PORT")),
+    "decks": ([[TOOLS / "decks.py"]], ("SESSION",)),
+    "site": ([[TOOLS / "pages.py"]], ()),
+    "run": ([[TOOLS / "run.py"]], ("SESSION", "ALL")),
+    "sync": ([[TOOLS / "sync.py"]], ("KEEP",)),
+    "lint": ([LINT], ()),
+    "test": ([LINT, ["-m", "pytest"]], ("SESSION",)),
+    "bench": ([[Path("tests", "bench", "bench.py")]], ()),
+}
+
+
+def usage():
+    """Return the list of the commands, as the Makefile describes them."""
+    text = Path("Makefile").read_text("utf-8")
+    rows = re.findall(r"^([a-z]+):.*?## *(.*)$", text, re.M)
+    return "\n".join(f"  {name:7} {says}" for name, says in rows)
+
+
+def programs_for(arguments):
+    """Return what Python has to start, one after the other, for a command.
+
+    Takes: the words after `do.py`, such as ["slides", "SESSION=3"]. Ends the
+    process with a list of what is there where they ask for something else.
+    """
+    command, *settings = arguments or ["help"]
+    if command == "help":
+        print(usage())
+        sys.exit()
+    if command not in COMMANDS:
+        sys.exit(f"There is no command {command}. There are:\n{usage()}")
+    programs, known = COMMANDS[command]
+    options = []
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name.upper() not in known:
+            these = " and ".join(f"{it}=..." for it in known) or "none"
+            sys.exit(f"{command} has no setting {name}. It has {these}.")
+        if value:  # the Makefile hands over all of them
+            options.append(f"--{name.lower()}={value}")
+    return [
+        [*program, *(options if program is programs[-1] else [])]
+        for program in programs
+    ]
+
+
+def python():
+    """Return the path of our environment's Python, after making it if needed."""
+    ours = Path(".venv")
+    if ours.exists() and os.path.samefile(sys.prefix, ours):
+        return sys.executable  # the Makefile has seen to it
+    if clean.ON_WINDOWS:
+        return str(env.make())
+    status = subprocess.call(["sh", TOOLS / "env.sh"])
+    if status:
+        sys.exit(status)
+    return str(env.program(ours.absolute(), "python"))
+
+
+if __name__ == "__main__":
+    os.chdir(env.ROOT)
+    programs = programs_for(sys.argv[1:])
+    clean.main(programs, python())
