@@ -3,7 +3,7 @@
 .PHONY: help env slides lab decks site run sync lint test bench
 # do.py does the same on every platform. Whatever a person has set for Python,
 # Jupyter, git, ... is left out; -I leaves it out until do.py has seen to that.
-DO := .venv/bin/python -I do.py
+DO := .venv/bin/python -I tests/tools/do.py
 # These can be set on the command line, as in `make test SESSION=2`. They are
 # emptied here, because a variable of the shell may have the same name.
 SESSION =

@@ -131,7 +131,7 @@ def project_in(folder):
     skipped = shutil.ignore_patterns("__pycache__", "wrong_answers")
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)
     files = ("pyproject.toml", "uv.lock", ".python-version")
-    for name in (*files, "README.md", "do.py", "Makefile"):
+    for name in (*files, "README.md", "Makefile"):
         shutil.copy(ROOT / name, folder)
     pair = folder / "notebooks" / NAME
     (pair.parent / "solutions").mkdir(parents=True)

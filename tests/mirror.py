@@ -137,11 +137,10 @@ def write_project(folder, uv, mirror):
     tools.mkdir(parents=True)
     for name in (
         *("env.sh", "why.sh", "causes.txt"),
-        *("env.py", "why.py", "clean.py"),
+        *("do.py", "env.py", "why.py", "clean.py"),
     ):
         shutil.copy(ROOT / "tests" / "tools" / name, tools)
-    for name in ("do.py", "Makefile"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "Makefile", folder)
     (folder / "pyproject.toml").write_text(PYPROJECT)
     version = "{}.{}".format(*sys.version_info)
     (folder / ".python-version").write_text(version)

@@ -206,7 +206,7 @@ def test_a_python_that_is_new_enough_will_do(bare, site, by):
 
 def test_without_make_the_environment_is_the_same(bare, site):
     mirrors = {"UV_DEFAULT_INDEX": f"{site[1]}/simple"}
-    status, said = make_env(bare, by="do.py env", **mirrors)
+    status, said = make_env(bare, by="tests/tools/do.py env", **mirrors)
     assert status == 0, said
     assert runs(bare)
     assert make_env(bare, UV_OFFLINE=1) == (0, "")

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import chromium
 import clean
 import decks
+import do
 import env
 import example
 import jupytext
@@ -23,10 +24,8 @@ import run
 import serve
 from sessions import all_pairs, read_ipynb
 
-import do
-
 ROOT = Path.cwd()
-TOOLS = [Path("do.py"), *sorted(Path("tests", "tools").rglob("*.py"))]
+TOOLS = sorted(Path("tests", "tools").rglob("*.py"))
 # What a program for Windows cannot use.
 MISSING = re.compile(
     r"os\.(fork|setsid|getuid|geteuid|killpg|umask|uname|mkfifo|getpgid"

@@ -1,4 +1,4 @@
-"""The project's commands, wherever there is Python: `python do.py slides SESSION=3`.
+"""The project's commands, wherever there is Python: `python tests/tools/do.py slides SESSION=3`.
 
 `make slides SESSION=3` does the same where there is make. Like make, this first
 makes the environment, .venv, or brings it up to date.
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).absolute().parent / "tests" / "tools"))
+sys.path.insert(0, str(Path(__file__).absolute().parent))
 import clean
 import env
 
