@@ -24,7 +24,7 @@ SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
 # For each session; a longer one is tried only where `--seeds` asks for it.
-SECONDS = 100
+SECONDS = 60
 # Session 4 asks for it, and what a process has computed once can't be asked anew.
 jax.config.update("jax_num_cpu_devices", 2)
 
