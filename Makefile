@@ -11,6 +11,7 @@ PART =
 PORT =
 KEEP =
 ALL =
+ADDRESS =
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -28,7 +29,7 @@ decks: env  ## build static decks and PDFs to hand out, in build/ (SESSION=2)
 	@$(PYTHON) tests/tools/decks.py --session "$(SESSION)"
 
 site: env  ## build all sessions as pages to read and search, in build/site
-	@$(PYTHON) tests/tools/pages.py
+	@$(PYTHON) tests/tools/pages.py --address "$(ADDRESS)"
 
 run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
 	@$(PYTHON) tests/tools/run.py --session "$(SESSION)" --all "$(ALL)"
