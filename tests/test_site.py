@@ -432,7 +432,11 @@ def test_a_published_notebook_leads_from_anywhere_to_what_it_needs(
 
 
 def test_an_address_that_the_buttons_could_not_use_is_refused():
-    for wrong in ("owner/name", "https://example.org/owner/name", f"{ADDRESS}/"):
+    for wrong in (
+        "owner/name",
+        "https://example.org/owner/name",
+        f"{ADDRESS}/",
+    ):
         with pytest.raises(Problem, match="https://github.com/owner/name"):
             pages.published(wrong)
     root = pages.published("https://github.com/Owner/owner.github.io")

@@ -76,11 +76,12 @@ def published(address=""):
             "https://github.com/owner/name."
         )
     owner, name = found.groups()
-    root = f"https://{owner.lower()}.github.io/"
+    host = f"{owner.lower()}.github.io"
+    folder = "" if name.lower() == host else f"{name}/"
     return {
         "address": address,
         "repository": f"{owner}/{name}",
-        "site": root if root == f"https://{name.lower()}/" else root + f"{name}/",
+        "site": f"https://{host}/{folder}",
     }
 
 
