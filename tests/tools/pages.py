@@ -144,12 +144,19 @@ def proven():
 
 
 def readable(nb, links):
-    """Return a notebook as a page: for a reader, and without the presenter's notes.
+    """Return a notebook as a page: what a reader of the site needs of it.
 
+    That is without the presenter's notes, and without the cell that fetches
+    files on Colab.
     Takes: `links`, the HTML that stands below the title.
     """
     nb = nbformat.from_dict(nb)
-    nb.cells = [cell for cell in nb.cells if kind_of(cell) != "notes"]
+    nb.cells = [
+        cell
+        for cell in nb.cells
+        if kind_of(cell) != "notes"
+        and "fetch" not in cell.metadata.get("tags", [])
+    ]
     title = f"# {title_of(nb)}"
     for cell in nb.cells:
         if cell.cell_type == "markdown":
@@ -222,8 +229,7 @@ def write_zip(pair, path, lock):
         for it in sorted(folder.iterdir())
         if it.name in text
     ]
-    if any(it.parent.name == "data" for it in files):
-        files.append(NOTEBOOKS / "data" / "README.md")
+    files.append(NOTEBOOKS / "data" / "README.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for it in dict.fromkeys(files):
