@@ -56,7 +56,9 @@ def make_environment(folder):
     (packages,) = folder.glob("lib/python*/site-packages")
     fake = packages / "google" / "colab"
     fake.mkdir(parents=True, exist_ok=True)
-    (fake / "__init__.py").touch()
+    # JAX takes the module for output from it.
+    text = "from unittest.mock import MagicMock\n\noutput = MagicMock()\n"
+    (fake / "__init__.py").write_text(text)
     # There, every kernel has imported it before the first cell runs.
     (packages / "colab.pth").write_text("import google.colab\n")
     return python.parent
