@@ -411,7 +411,8 @@ def test_a_published_session_has_a_button_for_each_place(staged):
         # What the branch gh-pages holds is the site.
         assert (staged / "extra" / "downloads" / page).exists()
     start = (staged / "source" / "index.md").read_text("utf-8")
-    assert "open it in Colab" in start and f"]({ADDRESS})" in start
+    assert "\n\n**Run a session in your browser.**" in start
+    assert f"]({ADDRESS})" in start
 
 
 def test_a_published_notebook_leads_from_anywhere_to_what_it_needs(
