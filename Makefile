@@ -11,6 +11,7 @@ PART =
 PORT =
 KEEP =
 ALL =
+ADDRESS =
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -28,7 +29,7 @@ decks: env  ## build static decks and PDFs to hand out, in build/ (SESSION=2)
 	@$(DO) decks SESSION="$(SESSION)"
 
 site: env  ## build all sessions as pages to read and search, in build/site
-	@$(DO) site
+	@$(DO) site ADDRESS="$(ADDRESS)"
 
 run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
 	@$(DO) run SESSION="$(SESSION)" ALL="$(ALL)"

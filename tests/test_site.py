@@ -22,6 +22,8 @@ from tests.test_static_decks import squashed, undescribed, violations
 pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
 LARGEST = 3_000_000  # bytes that a page and all that it loads may have
 PHONE = {"width": 360, "height": 740}
+ADDRESS = "https://github.com/owner/name"
+HOSTS = re.compile(r"colab\.|kaggle\.com/kernels|mybinder|codespaces|/edit/")
 MATHS = "span.math, div.math"
 # What is read of a page at the width of a phone.
 FACTS = """() => {
@@ -140,14 +142,18 @@ def look(browser, path):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site as `make site` does, with a deck of Session 1 only."""
+    """Build the site as `make site` does before the series is published.
+
+    There is a deck of Session 1 only.
+    """
     folder = tmp_path_factory.mktemp("build")
     for end in (".html", ".pdf", "_notes.pdf"):
         (folder / f"{SESSIONS[0].name}{end}").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "BUILD", folder)
         patch.setattr(pages, "SITE", folder / "site")
-        pages.tool()
+        patch.setattr(pages, "published", lambda _: {})
+        pages.tool([])
     return folder / "site"
 
 
@@ -226,13 +232,15 @@ def test_every_formula_is_set(seen):
         assert seen[f"{pair.name}.html"].maths == written, pair
 
 
-def test_a_page_shows_all_cells_in_order_but_no_speaker_note(seen):
+def test_a_page_shows_all_cells_in_order_but_those_for_other_places(seen):
     for pair in all_pairs():
         page = seen[f"{pair.relative_to(NOTEBOOKS)}.html"]
         shown, place = squashed(page.facts["text"]), 0
         for cell in read_ipynb(pair).cells:
             said = squashed(cell.source)
-            if kind_of(cell) == "notes":
+            if kind_of(cell) == "notes" or "fetch" in cell.metadata.get(
+                "tags", []
+            ):
                 assert said[:60] not in shown, cell.source
             elif cell.cell_type == "code":
                 assert said in shown[place:], cell.source
@@ -369,6 +377,75 @@ def test_every_page_of_a_notebook_offers_it_to_download(seen, site):
         assert site / "downloads" / f"{pair.name}.zip" in links
 
 
+def test_no_page_has_a_button_while_the_series_has_no_address(seen):
+    for page, was in seen.items():
+        links = [it for it in was.facts["links"] if HOSTS.search(it)]
+        assert not links, f"{page}: {links}"
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    """Return what the site is made of, once the series has an address."""
+    folder = tmp_path_factory.mktemp("staged")
+    pages.stage(folder, pages.published(ADDRESS))
+    return folder
+
+
+def test_a_published_session_has_a_button_for_each_place(staged):
+    for pair in all_pairs():
+        page = f"{pair.relative_to(NOTEBOOKS)}.ipynb"
+        first = nbformat.read(staged / "source" / page, 4).cells[0].source
+        links = [it for it in re.findall('href="(.+?)"', first) if ":" in it]
+        edit = f"{ADDRESS}/edit/main/notebooks/{page.replace('ipynb', 'md')}"
+        github = f"owner/name/blob/gh-pages/downloads/{page}"
+        if pair.parent != NOTEBOOKS:
+            assert links == [edit]
+            continue
+        assert links == [
+            f"https://colab.research.google.com/github/{github}",
+            f"https://kaggle.com/kernels/welcome?src=https://github.com/{github}",
+            f"https://mybinder.org/v2/gh/owner/name/main?labpath=notebooks%2F{page}",
+            "https://codespaces.new/owner/name?quickstart=1",
+            edit,
+        ]
+        # What the branch gh-pages holds is the site.
+        assert (staged / "extra" / "downloads" / page).exists()
+    start = (staged / "source" / "index.md").read_text("utf-8")
+    assert "\n\n**Run a session in your browser.**" in start
+    assert f"]({ADDRESS})" in start
+
+
+def test_a_published_notebook_leads_from_anywhere_to_what_it_needs(
+    staged, site
+):
+    for pair in all_pairs():
+        page = f"{pair.relative_to(NOTEBOOKS)}.ipynb"
+        nb = nbformat.read(staged / "extra" / "downloads" / page, 4)
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                continue
+            for link in re.findall(r"\]\((\S+?)\)", cell.source):
+                assert re.match("https?://|#", link), link
+                if link.startswith(f"{ADDRESS}/blob/main/"):
+                    path = link.removeprefix(f"{ADDRESS}/blob/main/")
+                    assert Path(path).exists(), link
+                elif link.startswith("https://owner.github.io/name/"):
+                    path = link.removeprefix("https://owner.github.io/name/")
+                    assert (site / path).exists(), link
+
+
+def test_an_address_that_the_buttons_could_not_use_is_refused():
+    for wrong in (
+        "owner/name",
+        "https://example.org/owner/name",
+        f"{ADDRESS}/",
+    ):
+        with pytest.raises(Problem, match="write it as https"):
+            pages.published(wrong)
+    root = pages.published("https://github.com/Owner/owner.github.io")
+    assert root["site"] == "https://owner.github.io/"
+
+
 # The measure itself: what must be found on a page with these faults.
 FAULTS = """
 <img src="https://example.org/a.png"> <img alt="" src="large.svg">
@@ -421,10 +498,10 @@ def test_where_building_fails_the_site_stays(tmp_path, monkeypatch):
     (site / "index.html").write_text("what was there")
     monkeypatch.setattr(pages, "BUILD", tmp_path)
     monkeypatch.setattr(pages, "SITE", site)
-    monkeypatch.setattr(pages, "stage", lambda _: None)
+    monkeypatch.setattr(pages, "stage", lambda *_: None)
     monkeypatch.setattr(pages, "build", fail)
     with pytest.raises(Problem, match="It fails"):
-        pages.tool()
+        pages.tool([])
     assert [it.name for it in tmp_path.iterdir()] == ["site"]
     assert (site / "index.html").read_text() == "what was there"
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "slides": ([[TOOLS / "serve.py", "slides"]], ("SESSION", "PART", "PORT")),
     "lab": ([[TOOLS / "serve.py", "lab"]], ("SESSION", "PORT")),
     "decks": ([[TOOLS / "decks.py"]], ("SESSION",)),
-    "site": ([[TOOLS / "pages.py"]], ()),
+    "site": ([[TOOLS / "pages.py"]], ("ADDRESS",)),
     "run": ([[TOOLS / "run.py"]], ("SESSION", "ALL")),
     "sync": ([[TOOLS / "sync.py"]], ("KEEP",)),
     "lint": ([LINT], ()),

@@ -6,7 +6,9 @@ need, together with pages that are gathered from parts of them. Then Sphinx
 makes the site from these sources, as tests/tools/site/conf.py tells it.
 """
 
+import argparse
 import io
+import posixpath
 import re
 import shutil
 import tempfile
@@ -48,11 +50,40 @@ LOCKED = Path(".binder", "requirements.txt")
 # What stands beside a notebook, because it looks or moves like that.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
+GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
+# What a notebook says while its series has no address.
+UNKNOWN = 'ADDRESS = ""'
 
 
 def render(template, **values):
     """Return what a template of the site says with these values."""
     return TEMPLATES.get_template(template).render(**values)
+
+
+def published(address=""):
+    """Return where the series is published; an empty dictionary if it is not.
+
+    Takes: `address`, that of its repository. Without it, pyproject.toml says it.
+    Returns the `address`, the `repository` as owner/name, and the address of the
+    `site` that GitHub shows. Raises Problem where the address is another one.
+    """
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    address = address or project["project"].get("urls", {}).get("Repository")
+    if not address:
+        return {}
+    if not (found := GITHUB.fullmatch(address)):
+        raise Problem(
+            f"{address} cannot be the address of the series: write it as "
+            "https://github.com/owner/name."
+        )
+    owner, name = found.groups()
+    host = f"{owner.lower()}.github.io"
+    folder = "" if name.lower() == host else f"{name}/"
+    return {
+        "address": address,
+        "repository": f"{owner}/{name}",
+        "site": f"https://{host}/{folder}",
+    }
 
 
 def copy(original, path):
@@ -114,12 +145,19 @@ def proven():
 
 
 def readable(nb, links):
-    """Return a notebook as a page: for a reader, and without the presenter's notes.
+    """Return a notebook as a page: what a reader of the site needs of it.
 
+    That is without the presenter's notes, and without the cell that fetches
+    files on Colab.
     Takes: `links`, the HTML that stands below the title.
     """
     nb = nbformat.from_dict(nb)
-    nb.cells = [cell for cell in nb.cells if kind_of(cell) != "notes"]
+    nb.cells = [
+        cell
+        for cell in nb.cells
+        if kind_of(cell) != "notes"
+        and "fetch" not in cell.metadata.get("tags", [])
+    ]
     title = f"# {title_of(nb)}"
     for cell in nb.cells:
         if cell.cell_type == "markdown":
@@ -147,6 +185,35 @@ def name_in_zip(pair, path):
     return f"{pair.name}/{path.as_posix()}"
 
 
+def write_download(pair, path, place):
+    """Write a copy of a notebook that needs no files beside it to be read.
+
+    Once the series is published, the copy knows the address, and its pictures
+    and links lead there. Until then, it is the notebook as it is.
+    """
+    original = pair.with_suffix(".ipynb")
+    if not place:
+        copy(original, path)
+        return
+
+    def absolute(match):
+        target = posixpath.normpath(f"{pair.parent.as_posix()}/{match[1]}")
+        if target.startswith("img/"):
+            return f"]({place['site']}_images/{target.removeprefix('img/')})"
+        return f"]({place['address']}/blob/main/{target})"
+
+    nb = read_ipynb(pair)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            known = f'ADDRESS = "{place["address"]}"'
+            cell.source = cell.source.replace(UNKNOWN, known)
+        else:
+            cell.source = re.sub(
+                r"\]\((?!\w+:|#)([^)\s]+)\)", absolute, cell.source
+            )
+    write_safely(path, nbformat.writes(nb) + "\n")
+
+
 def write_zip(pair, path, lock):
     """Write a session with all that it needs to run into a zip.
 
@@ -168,8 +235,7 @@ def write_zip(pair, path, lock):
         for it in sorted(folder.iterdir())
         if it.name in text
     ]
-    if any(it.parent.name == "data" for it in files):
-        files.append(NOTEBOOKS / "data" / "README.md")
+    files.append(NOTEBOOKS / "data" / "README.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for it in dict.fromkeys(files):
@@ -190,13 +256,13 @@ def requirements():
     return LOCKED.read_text("utf-8").replace(here, "\n")
 
 
-def stage(folder):
+def stage(folder, place):
     """Write into a folder what the site is made of.
 
     That is `source`, what Sphinx reads; `static`, which the pages load; and
     `extra`, which goes into the site as it is.
 
-    Raises Problem where a notebook is damaged or was not run.
+    Takes: `folder`, and `place`, where the series is published. Raises Problem where a notebook is damaged or was not run.
     """
     source, static, extra = (
         folder / name for name in ("source", "static", "extra")
@@ -218,6 +284,8 @@ def stage(folder):
             about=about(nb),
             deck=pair.name in decks,
             pdfs=list(PRINTED),
+            path=pair,
+            **place,
         )
         pages[pair] = readable(nb, links)
     entries = read_glossary()
@@ -253,6 +321,7 @@ def stage(folder):
             | opening_of(notebooks[pair])
             for name, pair in sessions.items()
         ],
+        **place,
     )
     copy(NOTEBOOKS / "data", source / "data")
     copy(Path("img"), source / "img")
@@ -267,8 +336,8 @@ def stage(folder):
 
     lock = requirements()
     for pair in pairs:
-        original = pair.with_suffix(".ipynb")
-        copy(original, extra / "downloads" / original.relative_to(NOTEBOOKS))
+        path = pair.with_suffix(".ipynb").relative_to(NOTEBOOKS)
+        write_download(pair, extra / "downloads" / path, place)
     for name, pair in sessions.items():
         write_zip(pair, extra / "downloads" / f"{name}.zip", lock)
     if decks:
@@ -276,14 +345,12 @@ def stage(folder):
         shutil.copytree(BUILD, extra / "decks", ignore=others)
 
 
-def build(folder, site):
+def build(folder, site, address=""):
     """Let Sphinx make the site; raise Problem where it warns of something.
 
-    Takes: `folder`, which `stage` has filled; `site`, the path of the new one.
+    Takes: `folder`, which `stage` has filled; `site`, the path of the new one;
+    `address`, where it will be published.
     """
-    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))[
-        "project"
-    ]
     said = io.StringIO()
     app = Sphinx(
         folder / "source",
@@ -292,7 +359,7 @@ def build(folder, site):
         folder / "doctrees",
         "html",
         confoverrides={
-            "html_baseurl": project.get("urls", {}).get("Site", ""),
+            "html_baseurl": address,
             "html_static_path": [str(folder / "static")],
             "html_extra_path": [str(folder / "extra")],
         },
@@ -310,13 +377,16 @@ def build(folder, site):
         )
 
 
-def tool():
+def tool(arguments=None):
     """Build the site anew; where that fails, what was there stays."""
+    parser = argparse.ArgumentParser(description=tool.__doc__)
+    parser.add_argument("--address", default="", help="of the repository")
+    place = published(parser.parse_args(arguments).address)
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix=".site.") as name:
         folder = Path(name).absolute()
-        stage(folder)
-        build(folder, folder / "site")
+        stage(folder, place)
+        build(folder, folder / "site", place.get("site", ""))
         shutil.rmtree(SITE, ignore_errors=True)
         (folder / "site").rename(SITE)
     print(f"Open {(SITE / 'index.html').absolute().as_uri()}")

@@ -1,0 +1,159 @@
+"""A session that is opened elsewhere gets what it needs, or says what that is.
+
+Its first code cell sees to this. tests/bench/colab.py tries the same with the
+libraries that Colab has.
+"""
+
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from matplotlib import pyplot, style
+from pages import UNKNOWN
+from run import execute
+from sessions import NOTEBOOKS, Problem, kind_of, parts_of, read_ipynb
+from slides import SESSIONS
+
+from tests.own_git import git
+
+STYLE = "intuitive_ai.mplstyle"
+HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
+# What is there on Colab must stay as it is, or other libraries break.
+KEPT = ("numpy", "pandas", "matplotlib", "scikit-learn")
+
+
+def fetching(nb):
+    """Return the cells that fetch what a session needs: there is one."""
+    return [c for c in nb.cells if "fetch" in c.metadata.get("tags", [])]
+
+
+@pytest.fixture(scope="module")
+def code():
+    """Return the code of the cell, which is the same in all sessions."""
+    (cell,) = fetching(read_ipynb(SESSIONS[0]))
+    return cell.source
+
+
+@pytest.fixture
+def started(monkeypatch, tmp_path):
+    """Start in an empty folder; return what is started there, except for git."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    real, others = subprocess.run, []
+
+    def run(words, **settings):
+        if words[0] == "git":
+            return real(words, **settings)
+        others.append(words)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return others
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Return the address of a repository with the files, but no notebook."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "notebooks" / "data").mkdir(parents=True)
+    for name in (STYLE, "explorables.js", "data/README.md"):
+        shutil.copy(NOTEBOOKS / name, folder / "notebooks" / name)
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "start")
+    return folder.resolve().as_uri()
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_a_session_begins_with_the_cell_that_fetches(session, code):
+    nb = read_ipynb(session)
+    (cell,) = fetching(nb)
+    assert cell.source == code, "It must be the same in all sessions."
+    assert cell.source.count(UNKNOWN) == 1
+    assert cell is next(c for c in nb.cells if c.cell_type == "code")
+    assert kind_of(cell) == "skip"
+    assert not cell.outputs
+    # A part that starts with a fresh kernel may start elsewhere as well.
+    tagged = "for-part-2" in cell.metadata.tags
+    assert tagged == (len(parts_of(nb.cells)) > 1)
+
+
+@pytest.mark.parametrize("host", ["", *HOSTS])
+def test_beside_its_files_the_cell_does_nothing(
+    code, started, host, monkeypatch, capfd
+):
+    for name in ("explorables.js", STYLE):
+        Path(name).touch()
+    Path("data").mkdir()
+    before, known = Path.cwd(), dict(style.library)
+    if (
+        host
+    ):  # where the address is not filled in, the files may still be there
+        monkeypatch.setenv(host, "x")
+    else:
+        code = code.replace(UNKNOWN, 'ADDRESS = "https://github.com/a/b"')
+    exec(code, {})
+    assert capfd.readouterr() == ("", "")
+    assert not started
+    assert Path.cwd() == before and dict(style.library) == known
+    assert not Path.home().exists()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_on_colab_and_kaggle_it_fetches_files_and_libraries(
+    code, started, host, repository, monkeypatch
+):
+    start = Path.cwd()
+    monkeypatch.setenv(host, "x")
+    code = code.replace(UNKNOWN, f'ADDRESS = "{repository}"')
+    for _ in range(2):  # a kernel that is started again is back in its folder
+        monkeypatch.chdir(start)
+        exec(code, {})
+        assert Path(STYLE).exists() and Path("explorables.js").exists()
+        assert not list(start.iterdir())
+        pip = started.pop()
+        assert pip[1:4] == ["-m", "pip", "install"]
+        assert {f"{it}=={version(it)}" for it in KEPT} < {*pip}
+        assert {"jax>=0.8.1", "bambi", "palmerpenguins"} < {*pip}
+    assert not started
+    shutil.rmtree(Path.home())
+    monkeypatch.chdir(start)
+    with pytest.raises(subprocess.CalledProcessError):
+        exec(code.replace(repository, f"{repository}/nowhere"), {})
+    assert not started
+
+
+def test_opened_alone_it_says_in_one_sentence_what_is_missing(tmp_path):
+    with pytest.raises(Problem) as error:
+        execute(read_ipynb(SESSIONS[0]), tmp_path)
+    last = re.sub(r"\x1b\[[\d;]*m", "", str(error.value)).strip().split("\n")
+    assert re.fullmatch(
+        "FileNotFoundError: data and explorables.js must be in "
+        rf"{tmp_path}, where .+: get the whole project .+ADDRESS [^.]+\.",
+        last[-1],
+    )
+
+
+def test_without_the_style_alone_it_carries_on(code, started, monkeypatch):
+    monkeypatch.setattr(style, "library", style.library.copy())
+    Path("explorables.js").touch()
+    Path("data").mkdir()
+    with pytest.raises(OSError, match=STYLE):
+        pyplot.style.use(STYLE)
+    exec(code, {})
+    before = dict(pyplot.rcParams)
+    pyplot.style.use(STYLE)
+    assert dict(pyplot.rcParams) == before
+    assert not Path(STYLE).exists()
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_a_session_uses_the_style_by_the_name_that_may_be_missing(session):
+    code = [c for c in read_ipynb(session).cells if c.cell_type == "code"]
+    (cell,) = fetching(read_ipynb(session))
+    uses = [c.source for c in code if "mplstyle" in c.source]
+    assert len(uses) == 2 and uses[0] == cell.source
+    assert f'plt.style.use("{STYLE}")' in uses[1]
