@@ -74,7 +74,7 @@ def test_the_site_is_built_for_the_repository_that_it_is_in():
         capture_output=True,
         text=True,
     )
-    assert "pages.py --address https://github.com/owner/name" in re.sub(
+    assert "site ADDRESS=https://github.com/owner/name" in re.sub(
         '"', "", done.stdout
     )
 
