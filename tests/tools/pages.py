@@ -81,7 +81,7 @@ def published(address=""):
     folder = "" if name.lower() == host else f"{name}/"
     return {
         "address": address,
-        "repository": f"{owner}/{name}",
+        "repository": "/".join(found.groups()),
         "site": f"https://{host}/{folder}",
     }
 
