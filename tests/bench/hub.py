@@ -98,7 +98,9 @@ def install_proxy(folder):
 def publish(folder):
     """Put the notebooks into a git repository, from which learners fetch them."""
     for name in ("notebooks", "img"):
-        ours = shutil.ignore_patterns(".ipynb_checkpoints", "my_*", "Untitled*")
+        ours = shutil.ignore_patterns(
+            ".ipynb_checkpoints", "my_*", "Untitled*"
+        )
         shutil.copytree(name, folder / name, ignore=ours)
     shutil.copy(".gitignore", folder)
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -114,9 +116,7 @@ def commit(folder):
 def free_ports(number):
     """Return ports on which nothing listens."""
     with contextlib.ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.socket()) for _ in range(number)
-        ]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
         for it in sockets:
             it.bind(("127.0.0.1", 0))
         return [it.getsockname()[1] for it in sockets]
@@ -128,7 +128,8 @@ class Hub:
     def __init__(self, folder, port, process):
         self.folder, self.process = folder, process
         self.repository = folder / "repository"
-        self.base = f"http://127.0.0.1:{port}{PREFIX}"
+        self.site = f"http://127.0.0.1:{port}"
+        self.base = f"{self.site}{PREFIX}"
 
     def home(self, user):
         """Return a user's home folder."""

@@ -6,10 +6,11 @@ the environment that everybody uses there.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
-from sessions import main, write_safely
+from sessions import NOTEBOOKS, main, write_safely
 
 LIVE = Path(__file__).parent / "live"
 EXTENSION = "deck-keys"  # as it is called in lab.js
@@ -56,8 +57,15 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     }
     for path, content in settings.items():
         write_safely(path, json.dumps(content))
-    write_safely(data / "labextensions" / EXTENSION / "keys.js", keys + lab)
-    write_safely(data / "nbextensions" / EXTENSION / "main.js", keys + deck)
+    for file, code in (
+        ("labextensions/{}/keys.js", keys + lab),
+        ("nbextensions/{}/main.js", keys + deck),
+    ):
+        path = data / file.format(EXTENSION)
+        write_safely(path, code)
+        shutil.copytree(
+            NOTEBOOKS / "fonts", path.with_name("fonts"), dirs_exist_ok=True
+        )
 
 
 def tool():
