@@ -65,7 +65,8 @@ def settle(page):
           await Promise.allSettled(ours.map((it) => it.load()));
           const name = (it) => `${it.family} ${it.style}`;
           const there = ours.filter((it) => it.status === "loaded").map(name);
-          return ours.map(name).filter((it) => !there.includes(it));
+          return ours.filter((it) => !there.includes(name(it)))
+            .map((it) => `${name(it)}: ${it.status}`);
         }"""
     )
     assert not lost, f"These fonts did not load: {lost}"

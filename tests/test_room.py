@@ -98,8 +98,8 @@ def test_binder_gets_the_settings_of_our_decks(tmp_path):
     outer = os.pathsep.join(it for it in sys.path if "site-packages" in it)
     (packages / "outer.pth").write_text(outer.replace(os.pathsep, "\n"))
     subprocess.run([tmp_path / "bin/python", program], check=True)
-    for name in ("nbextensions", "labextensions"):
-        folder = tmp_path / "share/jupyter" / name / "deck-keys"
+    for name in ("nbextensions/classic-deck", "labextensions/deck-keys"):
+        folder = tmp_path / "share/jupyter" / name
         for font in Path("notebooks/fonts").iterdir():
             assert (folder / "fonts" / font.name).exists()
     settings = tmp_path / "etc/jupyter/nbconfig/notebook.json"

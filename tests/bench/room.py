@@ -37,6 +37,7 @@ from bench import line
 from chromium import chromium, page_of
 from decks import slides_of
 from hub import SERIES, commit, hub
+from playwright.sync_api import Error
 from sessions import Problem, find_session, main, read_ipynb
 from slides import COUNT, SMALL, wait_for_lab, wait_for_rise, walk
 
@@ -139,33 +140,30 @@ class Processes(threading.Thread):
             self.together = max(self.together, sum(now["pss"].values()))
 
 
-def check_prefix(room, user, page, slides):
-    """Raise Problem if a deck or JupyterLab is not whole behind the hub's prefix.
+def faults_behind_prefix(room, user, page):
+    """Return what is not whole in the decks and JupyterLab behind the hub's prefix.
 
     Takes: `page`, one that shows the deck of classic RISE.
     """
-    shown = page.context.new_page()
+    slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
-    problems = []
-    for name in ("RISE", "JupyterLab's deck"):
-        if name == "RISE":
-            deck = page
-        else:
-            deck = shown
-            deck.set_viewport_size(SMALL)
-            deck.goto(f"{base}/rise/{PAGE}")
-            wait_for_lab(deck)
-        if (count := deck.evaluate(COUNT)) != slides:
-            problems.append(f"{name} has {count} slides of {slides}.")
-        problems += [f"{name}: {it}" for said in walk(deck) for it in said]
-    shown.goto(f"{base}/lab/tree/{PAGE}")
-    shown.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
-    if shown.locator(".jp-Dialog, .Toastify__toast").count():
-        problems.append("JupyterLab greets people with a question.")
-    shown.close()
-    if problems:
-        raise Problem("\n".join(problems))
-    print(f"Behind {base} the decks and JupyterLab are whole.", flush=True)
+    lab = page.context.new_page()
+    faults = []
+    try:
+        lab.goto(f"{base}/rise/{PAGE}")
+        wait_for_lab(lab)
+        for name, deck in (("RISE", page), ("JupyterLab's deck", lab)):
+            if (count := deck.evaluate(COUNT)) != slides:
+                faults.append(f"{name} has {count} slides of {slides}.")
+            faults += [f"{name}: {it}" for said in walk(deck) for it in said]
+        lab.goto(f"{base}/lab/tree/{PAGE}")
+        lab.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
+        if lab.locator(".jp-Dialog, .Toastify__toast").count():
+            faults.append("JupyterLab greets people with a question.")
+    except (AssertionError, Error) as error:
+        faults.append(f"behind {base}: {error}")
+    lab.close()
+    return faults
 
 
 def type_answer(page):
@@ -297,12 +295,13 @@ def measure(number):
             wait_for_rise(page, OPENING * 1000)
         opening = time.perf_counter() - began
         print(f"{number} decks are open after {opening:.0f} s.", flush=True)
-        slides = len(slides_of(read_ipynb(SESSION)))
-        check_prefix(room, users[0], pages[users[0]], slides)
+        faults = faults_behind_prefix(room, users[0], pages[users[0]])
+        print("\n".join(faults or ["The decks and JupyterLab are whole."]))
         type_answer(pages[killed])
         before = processes.seconds()
         processes.start()
         seconds, failed = run_all(pages, processes, killed)
+        failed += faults
         after = processes.seconds()
         processes.stopped.set()
         processes.join()

@@ -14,6 +14,9 @@ from sessions import NOTEBOOKS, main, write_safely
 
 LIVE = Path(__file__).parent / "live"
 EXTENSION = "deck-keys"  # as it is called in lab.js
+# In classic Jupyter it has another name: the server remembers where a file lies
+# by that part of its address which would be the same for both.
+CLASSIC = "classic-deck"
 # No question about news, and no second half of a pair written at each save:
 # jupytext would do so, also over an edit of that half.
 LAB_WITHOUT = (
@@ -43,7 +46,7 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     settings = {
         config / "nbconfig/notebook.json": {
             # deck.js starts RISE, see there.
-            "load_extensions": {"rise/main": False, f"{EXTENSION}/main": True},
+            "load_extensions": {"rise/main": False, f"{CLASSIC}/main": True},
             "deck_autosaves": autosave,
         },
         # Here and not in the notebook, where it would start a deck in
@@ -57,11 +60,10 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     }
     for path, content in settings.items():
         write_safely(path, json.dumps(content))
-    for file, code in (
-        ("labextensions/{}/keys.js", keys + lab),
-        ("nbextensions/{}/main.js", keys + deck),
+    for path, code in (
+        (data / "labextensions" / EXTENSION / "keys.js", keys + lab),
+        (data / "nbextensions" / CLASSIC / "main.js", keys + deck),
     ):
-        path = data / file.format(EXTENSION)
         write_safely(path, code)
         shutil.copytree(
             NOTEBOOKS / "fonts", path.with_name("fonts"), dirs_exist_ok=True
