@@ -66,6 +66,8 @@ def test_the_page_for_teachers_says_what_was_measured(bench, tmp_path):
     user = yaml.safe_load(values)["singleuser"]
     guarantee = int(user["memory"]["guarantee"].removesuffix("M"))
     assert 0 <= guarantee - room["rss_gib"] * 1024 < 100
+    # As the page says it: 25 cores for a hundred people, four times the time.
+    assert user["cpu"]["guarantee"] == 25 / 100 == 1 / 4
     assert int(user["memory"]["limit"].removesuffix("G")) > pages.SESSION_4_GIB
 
     # The link is of the form that room.py has followed.
