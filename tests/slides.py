@@ -30,6 +30,8 @@ COUNT = """[...document.querySelectorAll(".reveal .slides section")]
 SHOWN = f"""[...document.querySelectorAll("{SECTION}")]
             .filter((it) => it.checkVisibility()).at(-1)"""
 
+WAIT = 60_000  # ms, for a deck to open
+
 FORMULAS = """[...document.querySelectorAll(
   ".reveal .slides :is(.MathJax, .MathJax_SVG, mjx-container)")]
   .filter((it) => it.closest("section") && !it.closest(".reveal-skip")).length"""
@@ -55,11 +57,43 @@ def settle(page):
         ".getPropertyValue('--u')"
     )
     # Otherwise a font arrives after the first slide that uses it was measured.
-    page.evaluate(
-        """Promise.all([...document.fonts]
-           .filter((it) => it.family.includes("Atkinson"))
-           .map((it) => it.load()))"""
+    # On a JupyterHub, one of the two places of each font does not answer.
+    lost = page.evaluate(
+        """async () => {
+          const ours = [...document.fonts]
+            .filter((it) => it.family.includes("Atkinson"));
+          await Promise.allSettled(ours.map((it) => it.load()));
+          const name = (it) => `${it.family} ${it.style}`;
+          const there = ours.filter((it) => it.status === "loaded").map(name);
+          return ours.filter((it) => !there.includes(name(it)))
+            .map((it) => `${name(it)}: ${it.status}`);
+        }"""
     )
+    assert not lost, f"These fonts did not load: {lost}"
+
+
+def wait_for_rise(page, timeout=WAIT):
+    """Wait until the deck of classic RISE stands, with its kernel."""
+    page.wait_for_function(
+        "document.body?.classList.contains('rise-enabled') && window.Reveal"
+        " && Reveal.isReady() && Jupyter.notebook.kernel?.is_connected()",
+        timeout=timeout,
+    )
+    settle(page)
+    # RISE lays out the slides once more, a quarter of a second after it starts.
+    page.evaluate("new Promise((done) => setTimeout(done, 250))")
+
+
+def wait_for_lab(page):
+    """Wait until JupyterLab's deck stands."""
+    page.wait_for_selector(SECTION, timeout=WAIT)
+    # It typesets after it shows: wait until no formula is in dollars.
+    page.wait_for_function(
+        f"{COUNT} > 1 && ![...document.querySelectorAll('.jp-RenderedMarkdown')]"
+        ".some((it) => /\\$[^$]+\\$/.test(it.textContent))",
+        timeout=WAIT,
+    )
+    settle(page)
 
 
 def measure(page, **options):

@@ -12,13 +12,13 @@ from chromium import page_of
 from decks import slides_of
 from sessions import find_session, kind_of, read_ipynb
 from slides import (
-    COUNT,
     SECTION,
     SESSIONS,
     SMALL,
     Deck,
     measure,
-    settle,
+    wait_for_lab,
+    wait_for_rise,
 )
 
 from tests import example
@@ -70,27 +70,13 @@ def address_of(server, place, notebook):
 def open_rise(page, server, session):
     """Open a session's live deck as `make slides` does, and wait until it stands."""
     page.goto(server.replace(str(SESSION), str(session)), wait_until="commit")
-    page.wait_for_function(
-        "document.body?.classList.contains('rise-enabled') && window.Reveal"
-        " && Reveal.isReady() && Jupyter.notebook.kernel?.is_connected()",
-        timeout=60_000,
-    )
-    settle(page)
-    # RISE lays out the slides once more, a quarter of a second after it starts.
-    page.evaluate("new Promise((done) => setTimeout(done, 250))")
+    wait_for_rise(page)
 
 
 def open_lab(page, server, session):
     """Open a session's deck in JupyterLab."""
     page.goto(address_of(server, "rise", session))
-    page.wait_for_selector(SECTION, timeout=60_000)
-    # It typesets after it shows: wait until no formula is in dollars.
-    page.wait_for_function(
-        f"{COUNT} > 1 && ![...document.querySelectorAll('.jp-RenderedMarkdown')]"
-        ".some((it) => /\\$[^$]+\\$/.test(it.textContent))",
-        timeout=60_000,
-    )
-    settle(page)
+    wait_for_lab(page)
 
 
 @pytest.fixture(scope="module", params=["rise", "lab"])

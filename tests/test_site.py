@@ -180,7 +180,7 @@ def found(seen, name):
 def test_every_session_and_its_solutions_are_pages_with_their_own_titles(seen):
     for pair in all_pairs():
         assert f"{pair.relative_to(NOTEBOOKS)}.html" in seen
-    more = "index glossary references proven changes 404 search data/README"
+    more = "index glossary references proven teachers changes 404 search data/README"
     for name in more.split():
         assert f"{name}.html" in seen
     titles = [it.facts["title"] for it in seen.values()]

@@ -38,7 +38,7 @@ MISSING = re.compile(
 # Whoever asks this first may use it.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
 # What stands beside a slash in addresses, and is no path of this system.
-NO_PATHS = {"base", "path", "EXTENSION", "HOST", "name", "pair.name"}
+NO_PATHS = {"base", "path", "EXTENSION", "HOST", "host", "name", "pair.name"}
 
 
 def functions_of(path):

@@ -8,6 +8,8 @@ makes the site from these sources, as tests/tools/site/conf.py tells it.
 
 import argparse
 import io
+import json
+import math
 import posixpath
 import re
 import shutil
@@ -47,6 +49,9 @@ SITE = BUILD / "site"
 LOG = Path(".github", "CHANGELOG.md")
 SYSTEMS = ("darwin", "linux", "win32")  # for which uv.lock is made
 LOCKED = Path(".binder", "requirements.txt")
+ROOM = Path("tests", "bench", "room.json")  # what room.py has measured
+# The memory of Session 4's kernel at most, which `make bench` checks.
+SESSION_4_GIB = 3
 # What stands beside a notebook, because it looks or moves like that.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
@@ -142,6 +147,29 @@ def proven():
         r"^#(# What is proven\n.+?)(?=^## |\Z)", text, re.M | re.S
     )
     return section
+
+
+def minutes(seconds):
+    """Return a time in words, in seconds or in minutes."""
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes"
+
+
+def teachers(address=""):
+    """Return the page for teachers, with the figures of a room of ten.
+
+    Takes: `address`, that of the series' repository if it is known.
+    """
+    room = json.loads(ROOM.read_text("utf-8"))
+    return render(
+        "teachers.md.j2",
+        room=room,
+        minutes=minutes,
+        guarantee_mib=100 * math.ceil(room["rss_gib"] * 1024 / 100),
+        session_4_gib=SESSION_4_GIB,
+        repository=address or "https://git.example.org/intuitive-ai",
+    )
 
 
 def readable(nb, links):
@@ -305,6 +333,7 @@ def stage(folder, place):
             for pair in sessions.values()
         ),
         "proven": proven(),
+        "teachers": teachers(place.get("address", "")),
         "changes": LOG.read_text("utf-8"),
         "data/README": re.sub(r"(\]\(\S+)\.md\)", r"\1.ipynb)", about_data),
     }

@@ -23,8 +23,8 @@ from sessions import (
     main,
     parts_of,
     read_ipynb,
-    write_safely,
 )
+from settings import LAB_WITHOUT, LIVE, write_settings
 from sync import sync
 
 HOST = "127.0.0.1"  # nobody but this machine
@@ -36,18 +36,15 @@ IN_USE = (
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
-LIVE = Path(__file__).parent / "live"
-EXTENSION = "deck-keys"  # as it is called in lab.js
-# No question about news, no search for updates, and nothing that asks our
-# server for what it does not have.
-LAB_WITHOUT = (
-    "@jupyterlab/apputils-extension:announcements",
+# No search for updates, and nothing that asks our server for what it does not
+# have.
+WITHOUT = (
+    *LAB_WITHOUT,
     "@jupyterlab/extensionmanager-extension",
     "@jupyterlab/lsp-extension",
     "@jupyterlab/fileeditor-extension:language-server",
     "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/terminal-extension",
-    "jupyterlab-jupytext",
 )
 
 
@@ -108,40 +105,6 @@ def address_in(folder):
     return ""
 
 
-def write_settings(folder):
-    """Write what our server, RISE and JupyterLab read into their folders.
-
-    Takes: `folder`, that of the environment in which the server runs.
-    """
-    keys, deck, lab = (
-        (LIVE / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("keys", "deck", "lab")
-    )
-    extension = f"data/labextensions/{EXTENSION}"
-    build = {"load": "keys.js", "extension": "./extension"}
-    settings = {
-        # custom.js starts RISE, see there.
-        "nbconfig/notebook.json": {"load_extensions": {"rise/main": False}},
-        # Here and not in the notebook, where it would start a deck in
-        # JupyterLab, too, in front of somebody who wants to read.
-        "nbconfig/rise.json": {"autolaunch": True},
-        "labconfig/page_config.json": {
-            "buildCheck": False,
-            "disabledExtensions": dict.fromkeys(LAB_WITHOUT, True),
-        },
-    }
-    for name, content in settings.items():
-        write_safely(folder / "jupyter" / name, json.dumps(content))
-    write_safely(folder / "jupyter/custom/custom.js", keys + deck)
-    package = {
-        "name": EXTENSION,
-        "version": "0",
-        "jupyterlab": {"_build": build},
-    }
-    write_safely(folder / extension / "package.json", json.dumps(package))
-    write_safely(folder / extension / "keys.js", keys + lab)
-
-
 def start(port, token, folder):
     """Start a Jupyter server on a port, and wait until it answers.
 
@@ -149,7 +112,14 @@ def start(port, token, folder):
     files. Returns the process and its address, which is "" where the port is
     in use. Raises Problem where it does not start for another reason.
     """
-    write_settings(folder)
+    # Without autosave, what is tried out in front of the club changes no file,
+    # unless somebody saves it.
+    write_settings(
+        folder / "jupyter",
+        folder / "data",
+        autosave=False,
+        lab_without=WITHOUT,
+    )
     command = [
         *(sys.executable, LIVE / "server.py", f"--ServerApp.port={port}"),
         "--NotebookApp.show_banner=False",

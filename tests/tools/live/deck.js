@@ -1,4 +1,4 @@
-// The custom.js of classic Jupyter: it starts RISE, and puts it right.
+// An extension of classic Jupyter: it starts RISE, and puts it right.
 
 define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   const shown = () =>
@@ -61,15 +61,18 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     else events.one("kernel_ready.Kernel", run);
   }
 
-  // Autosave is off, so that what is tried out in front of the club changes no
-  // file, unless somebody saves it.
   function start() {
-    Jupyter.notebook.set_autosave_interval(0);
+    if (!Jupyter.notebook.config.data.deck_autosaves)
+      Jupyter.notebook.set_autosave_interval(0);
     beginWithPart();
     MathJax.Hub.Register.StartupHook("End", function () {
       setTimeout(typeset, 0);
     });
   }
-  if (Jupyter.notebook && Jupyter.notebook._fully_loaded) start();
-  else events.one("notebook_loaded.Notebook", start);
+  return {
+    load_ipython_extension() {
+      if (Jupyter.notebook?._fully_loaded) start();
+      else events.one("notebook_loaded.Notebook", start);
+    },
+  };
 });

@@ -1,3 +1,13 @@
+// A JupyterHub gives no font that lies beside a notebook to a page, because the
+// request carries no proof that it comes from that page. So the fonts lie beside
+// this script, too.
+document.head.append(
+  Object.assign(document.createElement("link"), {
+    rel: "stylesheet",
+    href: new URL("fonts/fonts.css", document.currentScript.src),
+  }),
+);
+
 // The keys of a live deck, the same ones in classic RISE and in JupyterLab.
 //
 // Both decks hand on to Jupyter what reveal.js does not use, and in command
