@@ -38,7 +38,15 @@ MISSING = re.compile(
 # Whoever asks this first may use it.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
 # What stands beside a slash in addresses, and is no path of this system.
-NO_PATHS = {"base", "path", "EXTENSION", "HOST", "host", "name", "pair.name"}
+NO_PATHS = {
+    "base",
+    "path",
+    "CLASSIC",
+    "EXTENSION",
+    "HOST",
+    "name",
+    "pair.name",
+}
 
 
 def functions_of(path):
@@ -80,6 +88,8 @@ def beside_slashes(path):
         if not isinstance(node, ast.JoinedStr):
             continue
         texts = [getattr(it, "value", "") for it in node.values]
+        if str(texts[0]).startswith("https://"):
+            continue
         for i, it in enumerate(node.values):
             before, after = texts[i - 1] if i else "", [*texts, ""][i + 1]
             if isinstance(it, ast.FormattedValue) and (
