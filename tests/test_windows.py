@@ -38,15 +38,8 @@ MISSING = re.compile(
 # Whoever asks this first may use it.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
 # What stands beside a slash in addresses, and is no path of this system.
-NO_PATHS = {
-    "base",
-    "path",
-    "CLASSIC",
-    "EXTENSION",
-    "HOST",
-    "name",
-    "pair.name",
-}
+NO_PATHS = {"base", "name", "pair.name", "path", "target"}
+NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
 
 def functions_of(path):
