@@ -98,7 +98,7 @@ def beside_slashes(path):
 def test_no_path_is_joined_by_a_slash_as_text(path):
     for value in beside_slashes(path):
         assert value in NO_PATHS or re.search(
-            r"address|as_posix\(\)|PAGES\[|\bsaid\[", value
+            r"address|match\[|as_posix\(\)|PAGES\[|\bsaid\[", value
         ), f"{value}: join paths by Path."
 
 
