@@ -1,0 +1,47 @@
+"""The sessions hold on a GPU: a CPU that rounds like one runs them as well."""
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from run import execute
+from sessions import KERNELSPEC, NOTEBOOKS, all_pairs
+
+from tests.bench.device import LIKE, failures_of, run_here
+
+# The others are run every week, by tests/bench/device.py.
+FAST = [
+    pair
+    for pair in all_pairs()
+    if pair.parent == NOTEBOOKS and pair.name[:2] in ("01", "02")
+]
+ROUNDS = """import jax
+import jax.numpy as jnp
+import numpy as np
+x, w = jax.random.normal(jax.random.key(0), (2, 64, 64))
+step = jax.jit(lambda x, w: jax.grad(lambda w: jnp.tanh(x @ w).sum())(w))
+full, exp, gradient = x @ w, jnp.exp(x), step(x, w)"""
+COMPARES = """with jax.default_matmul_precision("highest"):
+    kept = jax.lax.reduce_precision(x, 8, 10), jax.lax.reduce_precision(w, 8, 10)
+    assert (x @ w == full).all()
+    expected = kept[0] @ kept[1]
+assert (x @ w == expected).all() and not (expected == full).any()
+assert not (step(x, w) == gradient).any()
+changed = jnp.exp(x) != exp
+assert 0.4 < changed.mean() < 0.6
+assert np.allclose(jnp.exp(x), exp, rtol=2e-7, atol=0)
+assert (jnp.float32(3) * 7 == 21) and jax.default_backend() == "gpu\""""
+
+
+def test_a_cpu_can_round_like_a_gpu():
+    nb = new_notebook(metadata={"kernelspec": KERNELSPEC})
+    sources = (ROUNDS, LIKE.replace("DEVICE", "gpu"), COMPARES)
+    nb.cells = [new_code_cell(it) for it in sources]
+    execute(nb, NOTEBOOKS)
+
+
+@pytest.mark.parametrize("pair", FAST, ids=str)
+def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
+    failures = failures_of(run_here(pair, like="gpu"))
+    assert not failures, (
+        "Ask for full precision where two results should be equal, and else "
+        "allow for TF32: an error of about 1/1000 of each factor."
+    )
