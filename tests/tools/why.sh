@@ -11,7 +11,7 @@ says() { line "$1" >/dev/null; }
 # The same line, without what stands around its own words.
 words() {
     line "$1" | sed 's/^ *//; s/^\(cause\|error\|hint\|ERROR\|npm error\):* *//
-        s/^Because //; s/{[^}]*}//g; s/ and you require.*//; s/[. ]*$//'
+        s/^Because //; s/{[^}]*}//g; s/ and you require.*//; s/ only has wheels.*//; s/[. ]*$//'
 }
 # The first address that is named, without its path.
 address() {
@@ -52,6 +52,8 @@ elif says 'tcp connect error|NewConnectionError|ConnectTimeoutError|ReadTimeoutE
     because "$(address) could not be reached: check the network connection or the proxy, $again; nothing is lost."
 elif says 'there is no version of|was not found in the package registry|No matching distribution found|error 404 |ETARGET'; then
     because "A package is not where it is looked for ($(words 'there is no version of|was not found in the package registry|No matching distribution found|error 404 |ETARGET')): choose a mirror that has it, $again."
+elif says "You're (on|using) .*, but .* only has wheels"; then
+    because "$(words "You're (on|using) .*, but .* only has wheels") does not exist there: use Linux, Windows or a Mac with an Apple processor, and Python 3.12 to 3.14."
 elif says "a source distribution or wheel for the current platform|no wheels? with a matching|only has wheels"; then
     because "A package of uv.lock does not exist for this kind of machine ($(words 'for the current platform|no wheels? with a matching|only has wheels')): use one of another kind."
 elif says 'No interpreter found|No download found for request'; then
