@@ -19,16 +19,19 @@ import numpy as np
 x, w = jax.random.normal(jax.random.key(0), (2, 64, 64))
 step = jax.jit(lambda x, w: jax.grad(lambda w: jnp.tanh(x @ w).sum())(w))
 full, exp, gradient = x @ w, jnp.exp(x), step(x, w)"""
-COMPARES = """with jax.default_matmul_precision("highest"):
-    kept = jax.lax.reduce_precision(x, 8, 10), jax.lax.reduce_precision(w, 8, 10)
-    assert (x @ w == full).all()
-    expected = kept[0] @ kept[1]
-assert (x @ w == expected).all() and not (expected == full).any()
-assert not (step(x, w) == gradient).any()
-changed = jnp.exp(x) != exp
-assert 0.4 < changed.mean() < 0.6
+COMPARES = """def differ(a, b):
+    return float((a != b).mean())
+
+kept_x, kept_w = (jax.lax.reduce_precision(it, 8, 10) for it in (x, w))
+with jax.default_matmul_precision("highest"):
+    assert differ(x @ w, full) == 0
+    expected = kept_x @ kept_w
+assert differ(x @ w, expected) == 0 and differ(expected, full) > 0.99
+assert differ(step(x, w), gradient) > 0.99
+assert 0.4 < differ(jnp.exp(x), exp) < 0.6
 assert np.allclose(jnp.exp(x), exp, rtol=2e-7, atol=0)
-assert (jnp.float32(3) * 7 == 21) and jax.default_backend() == "gpu\""""
+assert jnp.exp(jnp.zeros(3) - jnp.inf).sum() == 0
+assert jax.default_backend() == "gpu\""""
 
 
 def test_a_cpu_can_round_like_a_gpu():

@@ -45,7 +45,9 @@ def translation_of(primitive):
 def translated(function, context, avals, values):
     """Translate a function of arrays that returns arrays of the same kind."""
     lower = mlir.lower_fun(lambda *them: [function(it) for it in them])
-    same = context.replace(primitive=None, avals_in=avals, avals_out=avals)
+    same = context.replace(
+        primitive=None, avals_in=avals, avals_out=avals, tokens_out=None
+    )
     return lower(same, *values)
 
 
