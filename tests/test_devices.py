@@ -1,4 +1,9 @@
-"""The sessions hold on a GPU: a CPU that rounds like one runs them as well."""
+"""The sessions hold on other devices, as far as a CPU can try it."""
+
+import platform
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -6,6 +11,7 @@ from run import execute
 from sessions import KERNELSPEC, NOTEBOOKS, all_pairs
 
 from tests.bench.device import LIKE, failures_of, run_here
+from tests.plugin import OLDER, pytest_configure
 
 # The others are run every week, by tests/bench/device.py.
 FAST = [
@@ -48,3 +54,26 @@ def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
         "Ask for full precision where two results should be equal, and else "
         "allow for TF32: an error of about 1/1000 of each factor."
     )
+
+
+COMPUTES = """import zlib
+import jax, jax.numpy as jnp
+from numpy._core._multiarray_umath import __cpu_features__ as has
+x, w = jax.random.normal(jax.random.key(0), (2, 99, 99))
+print(has["X86_V3"], zlib.crc32(jnp.tanh(x @ w / 10).tobytes()))"""
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="names of x86-64's"
+)
+def test_an_older_processor_is_imitated(monkeypatch):
+    for name in OLDER["SSE4_2"]:
+        monkeypatch.setenv(name, "")  # and put back after the test
+    said = {}
+    for isa in ("SSE4_2", "AVX2"):
+        pytest_configure(SimpleNamespace(getoption=lambda _, isa=isa: isa))
+        said[isa] = subprocess.check_output(
+            [sys.executable, "-c", COMPUTES], text=True
+        ).split()
+    assert [it[0] for it in said.values()] == ["False", "True"]
+    assert said["SSE4_2"][1] != said["AVX2"][1]
