@@ -41,25 +41,29 @@ version = "0.1.0"
 requires-python = ">=3.12"
 dependencies = ["tiny"]
 
+[project.optional-dependencies]
+cuda = ["jax-cuda13-plugin"]
+
 [tool.uv]
 package = false
 """
 PROGRAMS = ["sh", "mkdir", "grep", "sed", "awk", "cat", "tail", "env"]
 
 
-def write_wheel(folder):
-    """Write the package `tiny`, with a program of that name; return its path."""
-    path = folder / "tiny-1.0-py3-none-any.whl"
+def write_wheel(folder, name):
+    """Write a package with a program of the same name; return its path."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
     files = {
-        "tiny.py": "def main():\n    print('tiny runs')\n"
+        f"{name}/__init__.py": f"def main():\n    print('{name} runs')\n"
         + "# filler\n" * 9999,
-        "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\n"
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\n"
         "Version: 1.0\n",
-        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
         "Root-Is-Purelib: true\nTag: py3-none-any\n",
-        "tiny-1.0.dist-info/entry_points.txt": "[console_scripts]\n"
-        "tiny = tiny:main\n",
-        "tiny-1.0.dist-info/RECORD": "",
+        f"{info}/entry_points.txt": "[console_scripts]\n"
+        f"{name} = {name}:main\n",
+        f"{info}/RECORD": "",
     }
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in files.items():
@@ -121,14 +125,19 @@ def serving(folder, tls="", **settings):
 
 
 def write_site(folder):
-    """Write the pages of a mirror that has `tiny`, and of one that has nothing."""
-    (folder / "simple" / "tiny").mkdir(parents=True)
+    """Write the pages of a mirror that has `tiny`, and of one that has nothing.
+
+    The former also has a package by the name of JAX's for a GPU.
+    """
     (folder / "empty").mkdir()
-    wheel = write_wheel(folder / "simple" / "tiny")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (wheel.parent / "index.html").write_text(
-        f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>'
-    )
+    for name in ("tiny", "jax_cuda13_plugin"):
+        page = folder / "simple" / name.replace("_", "-")
+        page.mkdir(parents=True)
+        wheel = write_wheel(page, name)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        (page / "index.html").write_text(
+            f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>'
+        )
 
 
 def write_project(folder, uv, mirror):

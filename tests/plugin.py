@@ -6,6 +6,7 @@ be loaded by `pytest notebooks`, and nothing would say so.
 """
 
 import math
+import os
 import re
 from collections import defaultdict
 
@@ -13,6 +14,20 @@ import nbformat
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
+# What JAX, NumPy and OpenBLAS must be told to compute as on an older processor.
+# NumPy names the groups of instructions as x86-64 does: v3 has AVX2 and FMA.
+OLDER = {
+    "SSE4_2": {
+        "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+    "AVX2": {
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+}
 # A decimal point or an exponent makes a float; an integer must match exactly.
 # The spaces around belong to it: NumPy fills up with them where a last 0 falls away.
 FLOAT = re.compile(
@@ -142,3 +157,13 @@ def pytest_addoption(parser):
         default="2",
         help="which session's deck is run live, in a browser (else 2)",
     )
+    parser.addoption(
+        "--isa",
+        choices=OLDER,
+        help="compute with the instructions of an older processor only",
+    )
+
+
+def pytest_configure(config):
+    """Let the kernels, and this process, compute as an older processor does."""
+    os.environ.update(OLDER.get(config.getoption("--isa"), {}))

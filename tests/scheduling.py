@@ -23,6 +23,7 @@ SECONDS = {
     "test_opening.py": 60,
     "test_basic_gpt.py": 50,
     "test_live_decks.py": 40,
+    "test_devices.py": 25,
     "test_site.py": 40,
     "test_tools.py": 30,
     "test_faults_are_caught.py": 20,

@@ -14,7 +14,8 @@ NEEDED = {
     "UV_INDEX_PRIVATE_PASSWORD": "secret",
     "PIP_INDEX_URL": "https://mirror.example/simple",
     "npm_config_registry": "https://mirror.example/npm",
-    "CUDA_VISIBLE_DEVICES": "1",
+    "CUDA_VISIBLE_DEVICES": "",  # all GPUs are hidden
+    "TPU_VISIBLE_CHIPS": "0",
     "XDG_CACHE_HOME": "/scratch/cache",
     "UV_CACHE_DIR": "/scratch/uv",
 }

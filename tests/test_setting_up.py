@@ -259,6 +259,23 @@ def test_an_environment_works_after_its_folder_was_moved(bare, site):
     assert runs(bare, "another name")
 
 
+def test_what_a_gpu_needs_stays_where_it_was_added(bare, site):
+    there = {"UV_DEFAULT_INDEX": f"{site[1]}/simple"}
+    assert make_env(bare, **there)[0] == 0
+    (packages,) = Path(".venv/lib").glob("python3*/site-packages")
+    added, whole = (
+        packages / name
+        for name in ("jax_cuda13_plugin", "jax_cuda13_plugin-1.0.dist-info")
+    )
+    assert not added.exists()  # nobody gets it who has not asked for it
+    # As after `uv sync --extra cuda`, by which it was not there completely.
+    added.mkdir()
+    assert make_env(bare, **there) == (0, "")
+    assert whole.is_dir()
+    assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
+    assert whole.is_dir() and runs(bare)
+
+
 def test_an_environment_whose_python_is_gone_is_made_anew(bare, site):
     settings = {"UV_DEFAULT_INDEX": f"{site[1]}/simple"}
     assert make_env(bare, **settings)[0] == 0
@@ -358,7 +375,7 @@ CAUSES = {
     ),
     "no wheel for this machine": (
         {"edit": ("uv.lock", "py3-none-any", "cp312-cp312-win_amd64")},
-        r"^A package of uv.lock does not exist for this kind of machine",
+        r"^You're on Linux .*, but `tiny` .* does not exist there: use ",
     ),
     "no python": (
         {"programs": "nothing"},
@@ -562,18 +579,21 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     (metadata,) = tmp_path.glob("*.dist-info")
-    needs = importlib.metadata.PathDistribution(metadata).requires
+    said = importlib.metadata.PathDistribution(metadata).requires
+    needs = [it for it in said if "extra ==" not in it]
     declared = tomllib.loads(
         Path("pyproject.toml").read_text(encoding="utf-8")
     )["project"]
     assert needs == declared["dependencies"]
+    assert len(said) - len(needs) == 1  # what a GPU needs
+    needs = {it.partition(">=")[0] for it in needs}
     provides = importlib.metadata.packages_distributions()
     missing = {
         name: pair
         for pair in all_pairs()
         for name in imports_of(pair)
         if name not in sys.stdlib_module_names
-        and not {it.lower() for it in provides.get(name, [])} & {*needs}
+        and not {it.lower() for it in provides.get(name, [])} & needs
     }
     assert not missing, (
         "Name the packages of these modules under dependencies in "
@@ -612,6 +632,35 @@ def imports_of(pair):
             elif isinstance(node, ast.ImportFrom):
                 found.add(node.module.split(".")[0])
     return found
+
+
+# A platform that uv is told to be on, and what it is called.
+WITHOUT_WHEELS = {
+    "x86_64-apple-darwin": "macOS",  # a Mac with an Intel processor
+    "x86_64-unknown-linux-musl": "Linux",
+    "riscv64-unknown-linux": "Linux",
+}
+
+
+@pytest.mark.parametrize("platform", WITHOUT_WHEELS)
+def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
+    dry = ("sync", "--no-config", "--locked", "--dry-run", "--offline")
+    refused = subprocess.run(
+        [uv, *dry, "--python-platform", platform],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert refused.returncode, "Have these platforms packages now? Say so."
+    said = subprocess.run(
+        ["sh", "tests/tools/why.sh"],
+        input=refused.stderr,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    assert one_sentence(said).startswith(
+        f"You're on {WITHOUT_WHEELS[platform]} ("
+    )
+    assert "but `jaxlib` (v" in said and "a Mac with an Apple" in said
 
 
 # What all of our processes get of a person's settings.

@@ -38,7 +38,7 @@ MISSING = re.compile(
 # Whoever asks this first may use it.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
 # What stands beside a slash in addresses, and is no path of this system.
-NO_PATHS = {"base", "name", "pair.name", "path", "target"}
+NO_PATHS = {"base", "name", "pair.name", "path"}
 NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
 
@@ -98,7 +98,7 @@ def beside_slashes(path):
 def test_no_path_is_joined_by_a_slash_as_text(path):
     for value in beside_slashes(path):
         assert value in NO_PATHS or re.search(
-            r"address|match\[|as_posix\(\)|PAGES\[|\bsaid\[", value
+            r"address|match\[|target|as_posix\(\)|PAGES\[|\bsaid\[", value
         ), f"{value}: join paths by Path."
 
 

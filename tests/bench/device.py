@@ -1,15 +1,13 @@
 """Run every session on the device that JAX finds here, cell by cell.
 
-usage: .venv/bin/python tests/bench/device.py [--session 2] [--precision bfloat16]
+usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
 Prints each cell that fails, with its error, and how long each session takes.
-Nothing is stored. On a machine with a GPU, install JAX for that GPU into .venv
-first, as JAX's documentation says. `--precision` asks JAX for that precision of matrix products, with which
-a CPU rounds about as a GPU does.
+Nothing is stored. The README says how JAX finds a GPU. With `--like gpu` or
+`--like tpu` a CPU rounds as such a device does.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -21,6 +19,12 @@ from run import execute
 from sessions import Problem, main, pairs_of, read_ipynb
 
 DEVICE = "import jax; d = jax.devices(); print(len(d), 'x', d[0].device_kind)"
+TOOLS = str(Path(__file__).resolve().parents[1] / "tools")
+LIKE = f"""import sys
+sys.path.insert(0, {TOOLS!r})
+from rounding import round_like
+sys.path.pop(0)
+round_like("DEVICE")"""
 
 
 def failures_of(nb):
@@ -34,27 +38,35 @@ def failures_of(nb):
     ]
 
 
+def run_here(pair, like=""):
+    """Run a session or its solutions, cell by cell, and go on where one fails.
+
+    Takes: `pair`; `like`, a device as which to round. Returns a notebook that
+    has one cell more, the first, which tells the device.
+    """
+    nb = read_ipynb(pair)
+    first = f"{LIKE.replace('DEVICE', like)}\n{DEVICE}" if like else DEVICE
+    nb.cells.insert(0, new_code_cell(first))
+    return execute(nb, pair.parent, allow_errors=True)
+
+
 def tool():
     """Run the sessions and their solutions here, and print what fails."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
-    parser.add_argument("--precision", default="")
+    parser.add_argument("--like", default="", choices=["gpu", "tpu"])
     asked = parser.parse_args()
-    if asked.precision:
-        os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = asked.precision
     failed = 0
     for pair in pairs_of(asked.session):
-        nb = read_ipynb(pair)
-        nb.cells.insert(0, new_code_cell(DEVICE))
         began = time.perf_counter()
-        nb = execute(nb, pair.parent, allow_errors=True)
+        nb = run_here(pair, asked.like)
         seconds = time.perf_counter() - began
         found = failures_of(nb)
         told = nb.cells[0].outputs
         device = "".join(it.get("text", "") for it in told).strip()
         print(f"{pair}: {seconds:.0f} s on {device}, {len(found)} cells fail")
         for number, error, source in found:
-            # The cell of ours that tells the device is number 0.
+            # Our own cell is number 0.
             print(f"  code cell {number - 1}: {error}\n    {source[:200]!r}")
         failed += len(found)
     if failed:

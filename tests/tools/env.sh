@@ -75,8 +75,14 @@ locked() {
     )
 }
 
+# What `uv sync --extra cuda` has added for a GPU stays there.
+cuda=
+for it in .venv/lib/python3*/site-packages/jax_cuda13_plugin; do
+    [ ! -d "$it" ] || cuda='--extra cuda'
+done
+
 if new_enough $uv && find_python &&
-    locked sync --check --offline --no-cache >/dev/null 2>&1; then
+    locked sync $cuda --check --offline --no-cache >/dev/null 2>&1; then
     exit 0
 fi
 
@@ -156,8 +162,8 @@ fi
 if [ -n "$mirror" ]; then
     # uv.lock names the addresses of pypi.org, so uv sync would not look
     # elsewhere. The checksums in it hold for the mirror's files, too.
-    log=$(locked export --no-emit-project --no-header --no-annotate 2>&1) &&
+    log=$(locked export $cuda --no-emit-project --no-header --no-annotate 2>&1) &&
         log=$(printf '%s\n' "$log" | $uv pip sync --quiet --python .venv/bin/python --require-hashes - 2>&1)
 else
-    log=$($uv sync --locked --quiet 2>&1)
+    log=$($uv sync $cuda --locked --quiet 2>&1)
 fi || fail "The environment could not be made, for the reason above."

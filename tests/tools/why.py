@@ -7,7 +7,7 @@ CAUSES = Path(__file__).with_name("causes.txt")
 # What stands around the words of a line.
 AROUND = re.compile(
     r"^ *((cause|error|hint|ERROR|npm error):* *)?(Because )?|\{[^}]*\}"
-    r"| and you require.*|[. ]*$"
+    r"| and you require.*| only has wheels.*|[. ]*$"
 )
 
 

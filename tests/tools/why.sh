@@ -27,6 +27,7 @@ exec awk '
                 sub(/^Because /, "", words)
                 gsub(/[{][^}]*[}]/, "", words)
                 sub(/ and you require.*/, "", words)
+                sub(/ only has wheels.*/, "", words)
                 sub(/[. ]*$/, "", words)
                 put("{words}", words)
                 put("{address}", address ? address : "another machine")
