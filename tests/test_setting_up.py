@@ -355,7 +355,7 @@ CAUSES = {
         r"^Something has not been downloaded yet, and UV_OFFLINE",
     ),
     "an old lock file": (
-        {"edit": ("pyproject.toml", '"tiny"', "")},
+        {"edit": ("pyproject.toml", '"(tiny|jax-cuda13-plugin)"', "")},
         r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
     ),
     "no lock file": (
