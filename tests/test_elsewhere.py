@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from exercises import solutions_of
 from matplotlib import pyplot, style
 from pages import UNKNOWN
 from run import execute
@@ -19,6 +20,7 @@ from slides import SESSIONS
 
 from tests.own_git import git
 
+ROOT = Path.cwd()
 STYLE = "intuitive_ai.mplstyle"
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
 # What is there on Colab must stay as it is, or other libraries break.
@@ -135,6 +137,31 @@ def test_opened_alone_it_says_in_one_sentence_what_is_missing(tmp_path):
         rf"{tmp_path}, where .+: get the whole project .+ADDRESS [^.]+\.",
         last[-1],
     )
+
+
+def code_of(pair, tag):
+    """Return the code of a notebook's cells with this tag, or of its first."""
+    cells = [c for c in read_ipynb(ROOT / pair).cells if c.cell_type == "code"]
+    tagged = [c for c in cells if tag in c.metadata.get("tags", [])]
+    return [cell.source for cell in (tagged if tag else cells[:1])]
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_solutions_opened_alone_say_so_in_one_sentence(session):
+    (code,) = code_of(solutions_of(session), "")
+    with pytest.raises(
+        FileNotFoundError, match=r"is not in .+: get the whole"
+    ):
+        exec(code, {})
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_a_part_opened_alone_sends_to_the_first_cell(session):
+    for code in code_of(session, "start-2"):
+        with pytest.raises(FileNotFoundError, match="first code cell, and"):
+            exec(code, {})
 
 
 def test_without_the_style_alone_it_carries_on(code, started, monkeypatch):
