@@ -42,11 +42,14 @@ def run_here(pair, like=""):
     """Run a session or its solutions, cell by cell, and go on where one fails.
 
     Takes: `pair`; `like`, a device as which to round. Returns a notebook that
-    has one cell more, the first, which tells the device.
+    has two cells more: the first, in which the rounding is set, and the last,
+    which tells the device. JAX is not asked for it before, because Session 4
+    could no longer ask for a second one then.
     """
     nb = read_ipynb(pair)
-    first = f"{LIKE.replace('DEVICE', like)}\n{DEVICE}" if like else DEVICE
+    first = LIKE.replace("DEVICE", like) if like else "pass"
     nb.cells.insert(0, new_code_cell(first))
+    nb.cells.append(new_code_cell(DEVICE))
     return execute(nb, pair.parent, allow_errors=True)
 
 
@@ -62,7 +65,7 @@ def tool():
         nb = run_here(pair, asked.like)
         seconds = time.perf_counter() - began
         found = failures_of(nb)
-        told = nb.cells[0].outputs
+        told = nb.cells[-1].outputs
         device = "".join(it.get("text", "") for it in told).strip()
         print(f"{pair}: {seconds:.0f} s on {device}, {len(found)} cells fail")
         for number, error, source in found:
