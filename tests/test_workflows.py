@@ -16,14 +16,23 @@ KNOWN = {
     "github.server_url": "https://github.com",
     "github.repository": "owner/name",
     "matrix.python": "3.13",
+    "matrix.prepare || 'uv sync'": "uv sync",
+    "matrix.run": "tests/bench/device.py",
 }
 EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 
 
 def steps_of(path):
-    """Yield the steps of all jobs of a workflow."""
-    for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values():
-        yield from job["steps"]
+    """Return the steps of all jobs of a workflow.
+
+    A job that runs several times, each time with other commands, counts with
+    all of these, too.
+    """
+    jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
+    cases = [it.get("strategy", {}).get("matrix", {}) for it in jobs]
+    return [step for it in jobs for step in it["steps"]] + [
+        case for it in cases for case in it.get("include", [])
+    ]
 
 
 def commands_of(path):
