@@ -269,8 +269,11 @@ def write_zip(pair, path, lock):
         for it in dict.fromkeys(files):
             archive.write(it, name_in_zip(pair, it))
         readme = render("README.txt.j2", title=title_of(nb), name=pair.name)
-        archive.writestr(f"{pair.name}/README.txt", readme + "\n")
-        archive.writestr(f"{pair.name}/requirements.txt", lock)
+        texts = {"README.txt": readme + "\n", "requirements.txt": lock}
+        for name, text in texts.items():
+            entry = zipfile.ZipInfo(name_in_zip(pair, Path(name)))
+            entry.external_attr = 0o644 << 16  # everybody may read it
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
 
 
 def requirements():
