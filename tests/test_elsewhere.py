@@ -28,15 +28,22 @@ HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
 KEPT = ("numpy", "pandas", "matplotlib", "scikit-learn")
 
 
-def fetching(nb):
-    """Return the cells that fetch what a session needs: there is one."""
-    return [c for c in nb.cells if "fetch" in c.metadata.get("tags", [])]
+def first_code_of(pair):
+    """Return the first code cell of a notebook."""
+    cells = read_ipynb(ROOT / pair).cells
+    return next(cell for cell in cells if cell.cell_type == "code")
+
+
+def tagged(pair, tag):
+    """Return a notebook's cells with this tag."""
+    cells = read_ipynb(ROOT / pair).cells
+    return [c for c in cells if tag in c.metadata.get("tags", [])]
 
 
 @pytest.fixture(scope="module")
 def code():
     """Return the code of the cell, which is the same in all sessions."""
-    (cell,) = fetching(read_ipynb(SESSIONS[0]))
+    (cell,) = tagged(SESSIONS[0], "fetch")
     return cell.source
 
 
@@ -72,16 +79,15 @@ def repository(tmp_path_factory):
 
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_begins_with_the_cell_that_fetches(session, code):
-    nb = read_ipynb(session)
-    (cell,) = fetching(nb)
+    (cell,) = tagged(session, "fetch")
     assert cell.source == code, "It must be the same in all sessions."
     assert cell.source.count(UNKNOWN) == 1
-    assert cell is next(c for c in nb.cells if c.cell_type == "code")
+    assert cell == first_code_of(session)
     assert kind_of(cell) == "skip"
     assert not cell.outputs
     # A part that starts with a fresh kernel may start elsewhere as well.
-    tagged = "for-part-2" in cell.metadata.tags
-    assert tagged == (session in IN_PARTS)
+    in_part_2 = "for-part-2" in cell.metadata.tags
+    assert in_part_2 == (session in IN_PARTS)
 
 
 @pytest.mark.parametrize("host", ["", *HOSTS])
@@ -140,29 +146,22 @@ def test_opened_alone_it_says_in_one_sentence_what_is_missing(tmp_path):
     )
 
 
-def code_of(pair, tag):
-    """Return the code of a notebook's cells with this tag, or of its first."""
-    cells = [c for c in read_ipynb(ROOT / pair).cells if c.cell_type == "code"]
-    tagged = [c for c in cells if tag in c.metadata.get("tags", [])]
-    return [cell.source for cell in (tagged if tag else cells[:1])]
-
-
 @pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_solutions_opened_alone_say_so_in_one_sentence(session):
-    (code,) = code_of(solutions_of(session), "")
+    cell = first_code_of(solutions_of(session))
     with pytest.raises(
         FileNotFoundError, match=r"is not in .+: get the whole"
     ):
-        exec(code, {})
+        exec(cell.source, {})
 
 
 @pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("session", IN_PARTS, ids=str)
 def test_a_part_opened_alone_sends_to_the_first_cell(session):
-    (code,) = code_of(session, "start-2")
+    (cell,) = tagged(session, "start-2")
     with pytest.raises(FileNotFoundError, match="first code cell, and"):
-        exec(code, {})
+        exec(cell.source, {})
 
 
 def test_without_the_style_alone_it_carries_on(code, started, monkeypatch):
@@ -181,7 +180,7 @@ def test_without_the_style_alone_it_carries_on(code, started, monkeypatch):
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_uses_the_style_by_the_name_that_may_be_missing(session):
     code = [c for c in read_ipynb(session).cells if c.cell_type == "code"]
-    (cell,) = fetching(read_ipynb(session))
+    (cell,) = tagged(session, "fetch")
     uses = [c.source for c in code if "mplstyle" in c.source]
     assert len(uses) == 2 and uses[0] == cell.source
     assert f'plt.style.use("{STYLE}")' in uses[1]

@@ -11,8 +11,8 @@ import pages
 import pytest
 from chromium import page_of
 from glossary import Entry, link_terms, read_glossary
-from nbclient import NotebookClient
 from playwright.sync_api import TimeoutError
+from run import execute
 from sessions import NOTEBOOKS, Problem, all_pairs, kind_of, read_ipynb
 from slides import FORMULA, SESSIONS, SMALL
 
@@ -579,6 +579,4 @@ def test_the_zip_of_a_session_runs_by_itself(session, tmp_path):
         assert (notebook.parent / link).exists(), link
     code = [i for i, it in enumerate(nb.cells) if it.cell_type == "code"]
     nb.cells = nb.cells[: code[9] + 1]
-    NotebookClient(
-        nb, timeout=300, resources={"metadata": {"path": notebook.parent}}
-    ).execute()
+    execute(nb, notebook.parent)

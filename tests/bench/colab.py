@@ -23,6 +23,7 @@ import nbformat
 sys.path.extend(
     str(Path(__file__).parents[2] / it) for it in (".", "tests/tools")
 )
+from env import find_uv
 from pages import write_download
 from sessions import NOTEBOOKS, Problem, find_session, main, parts_of
 
@@ -46,7 +47,7 @@ VERSIONS = """
 
 def make_environment(folder):
     """Make an environment like Colab's; return the folder of its programs."""
-    uv = shutil.which("uv") or ".uv/bin/uv"
+    uv = find_uv()
     python = folder / "bin" / "python"
     for words in (
         ["venv", "--quiet", "--python", PYTHON, folder],

