@@ -12,7 +12,7 @@ answer_1 = size_of(adapters(1))
 answer_1 = 4 * 8 * (128 + 128 + 128 + 341)
 
 # %% 1: these are the old weights
-answer_1 = 4 * (128 * 384 + 128 * 128 + 128 * 682 + 341 * 128 + 2 * 128) + 128
+answer_1 = size_of([w for w in flat.values() if w.ndim == 2]) - 2 * 68 * 128
 
 # %% 1: rank * (inputs + outputs)
 answer_1 = 4 * 8 * 128 * 128
