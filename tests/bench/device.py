@@ -2,9 +2,10 @@
 
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
-Prints each cell that fails, with its error, and how long each session takes.
-Nothing is stored. The README says how JAX finds a GPU. With `--like gpu` or
-`--like tpu` a CPU rounds as such a device does.
+Prints each cell that fails, with its error, how long each session takes, and
+its three slowest cells (which are counted from 0). Nothing is stored. The
+README says how JAX finds a GPU. With `--like gpu` or `--like tpu` a CPU rounds
+as such a device does.
 """
 
 import argparse
@@ -27,30 +28,55 @@ sys.path.pop(0)
 round_like("DEVICE")"""
 
 
-def failures_of(nb):
-    """Return (number of the code cell, error, code) of each cell that failed."""
-    code = [cell for cell in nb.cells if cell.cell_type == "code"]
-    return [
-        (number, f"{it.ename}: {it.evalue}"[:300], cell.source)
-        for number, cell in enumerate(code)
-        for it in cell.outputs
+def error_of(cell):
+    """Return the error of a cell that failed, "" for any other."""
+    return "".join(
+        f"{it.ename}: {it.evalue}"[:300]
+        for it in cell.get("outputs", [])
         if it.output_type == "error"
-    ]
+    )
 
 
-def run_here(pair, like=""):
+def run_here(pair, like="", on_cell=lambda cell: None):
     """Run a session or its solutions, cell by cell, and go on where one fails.
 
-    Takes: `pair`; `like`, a device as which to round. Returns a notebook that
-    has two cells more: the first, in which the rounding is set, and the last,
-    which tells the device. JAX is not asked for it before, because Session 4
-    could no longer ask for a second one then.
+    Takes: `pair`; `like`, a device as which to round; `on_cell`, called with
+    each code cell that is done. Returns a notebook that has two cells more: the
+    first, in which the rounding is set, and the last, which tells the device.
+    JAX is not asked for it before, because Session 4 could no longer ask for a
+    second one then.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"
     nb.cells.insert(0, new_code_cell(first))
     nb.cells.append(new_code_cell(DEVICE))
-    return execute(nb, pair.parent, allow_errors=True)
+    return execute(nb, pair.parent, on_cell, allow_errors=True)
+
+
+class Watch:
+    """Prints each failing cell as soon as it has failed, and times all cells."""
+
+    def __init__(self):
+        self.began = self.last = time.perf_counter()
+        self.failed, self.seconds = 0, []
+
+    def __call__(self, cell):
+        """Take the next cell that is done; our own first one has number 0."""
+        now = time.perf_counter()
+        number = len(self.seconds)
+        self.seconds.append(now - self.last)
+        self.last = now
+        if error := error_of(cell):
+            self.failed += 1
+            print(f"  code cell {number - 1}: {error}")
+            print(f"    {cell.source[:200]!r}", flush=True)
+
+    def slowest(self):
+        """Return the three slowest cells, as in "cell 7 12 s"."""
+        first = sorted(enumerate(self.seconds), key=lambda it: -it[1])[:3]
+        return ", ".join(
+            f"cell {it - 1} {seconds:.0f} s" for it, seconds in first
+        )
 
 
 def tool():
@@ -61,17 +87,17 @@ def tool():
     asked = parser.parse_args()
     failed = 0
     for pair in pairs_of(asked.session):
-        began = time.perf_counter()
-        nb = run_here(pair, asked.like)
-        seconds = time.perf_counter() - began
-        found = failures_of(nb)
+        print(f"{pair} ...", flush=True)
+        watch = Watch()
+        nb = run_here(pair, asked.like, watch)
         told = nb.cells[-1].outputs
         device = "".join(it.get("text", "") for it in told).strip()
-        print(f"{pair}: {seconds:.0f} s on {device}, {len(found)} cells fail")
-        for number, error, source in found:
-            # Our own cell is number 0.
-            print(f"  code cell {number - 1}: {error}\n    {source[:200]!r}")
-        failed += len(found)
+        print(
+            f"  {watch.last - watch.began:.0f} s on {device}, "
+            f"{watch.failed} cells fail; the slowest are {watch.slowest()}",
+            flush=True,
+        )
+        failed += watch.failed
     if failed:
         raise Problem(f"{failed} cells fail on this device.")
 
