@@ -90,7 +90,7 @@ def only_if_stored(cell):
     """Run and compare a cell; refuse one that was never run, where nbval passes."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
         cell.raise_cell_error(
-            "This cell has no stored execution: do `make run`."
+            "This cell has never been executed: run `make run`."
         )
     runtest(cell)
 
@@ -111,7 +111,7 @@ class Proof(IPyNbCell):
     def repr_failure(self, excinfo):
         """Return what failed without the code, which only calls the check."""
         trace = getattr(excinfo.value, "inner_traceback", str(excinfo.value))
-        return f"{self.name}: the check has said something else.\n{trace}"
+        return f"{self.name}: the check said something else.\n{trace}"
 
 
 def then_prove_exercises(self):
@@ -149,13 +149,13 @@ def pytest_addoption(parser):
     parser.addoption(
         "--seeds",
         type=int,
-        help="with how many other seeds each session must hold "
-        "(else as many as 100 seconds allow: none to ten)",
+        help="how many other seeds to try for each session "
+        "(default: as many as 60 seconds allow, up to ten)",
     )
     parser.addoption(
         "--live",
         default="2",
-        help="which session's deck is run live, in a browser (else 2)",
+        help="which session's live deck to run in a browser (default: 2)",
     )
     parser.addoption(
         "--isa",

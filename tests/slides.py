@@ -168,14 +168,14 @@ class Deck:
             for key in ("Home", "ArrowRight", "ArrowRight"):
                 page.keyboard.press(key)
             assert slider.input_value() == "2" != at, (
-                "The slider does not take the arrow keys."
+                "The slider does not respond to the arrow keys."
             )
             assert figure.locator("img").get_attribute("src") != before, (
                 "The picture does not follow its slider."
             )
             page.wait_for_timeout(200)  # a deck takes keys by messages
             assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
-                "The arrow keys move the deck, and should move the slider."
+                "The arrow keys move the deck, but they should move the slider."
             )
 
     def assert_typeset(self):

@@ -185,7 +185,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
         said = process.stdout.read()
         errors = process.stderr.read()
     assert process.returncode == 0, errors
-    assert " 100 steps" not in said, "It has begun anew."
+    assert " 100 steps" not in said, "It started over instead of going on."
     resumed, at_once = (
         session["GPT"](session["tiny"], session["nnx"].Rngs(seed))
         for seed in (1, 2)
@@ -250,7 +250,7 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights are others: bring their card in data/README.md up to date."
+        "The weights have changed: bring their card in data/README.md up to date."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))
@@ -307,7 +307,9 @@ def ends_of(process, devices):
 def assert_alike(one, other):
     """Assert that two trainings had the same losses, and end at the same."""
     losses, parameters = one
-    assert losses[-1] < losses[0] - 0.5, "The five steps moved nothing."
+    assert losses[-1] < losses[0] - 0.5, (
+        "The five steps did not change the parameters."
+    )
     np.testing.assert_allclose(other[0], losses, rtol=0, atol=ROUNDING)
     for a, b in zip(other[1], parameters, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=ROUNDING)

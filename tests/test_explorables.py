@@ -36,7 +36,7 @@ def open_plain(browser, html, **settings):
     """Open an output as a page of its own, and return the page."""
     page, outside = page_of(browser, viewport=SMALL, **settings)
     page.set_content(f"<main>{html}</main>")
-    assert not outside, "An explorable asked the network for these."
+    assert not outside, "An explorable tried to load these from the network."
     return page
 
 
@@ -75,7 +75,7 @@ def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
         assert moved(page, lambda key=key: page.keyboard.press(key))
     page.keyboard.press("Space")
     assert page.evaluate("window.heard") == [" "], (
-        "The deck must hear the space bar, which leaves the slide, and none "
+        "The deck must receive the space bar, which leaves the slide, but none "
         "of the keys that move the slider."
     )
 
@@ -152,7 +152,7 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
     assert img.bounding_box()["height"] > 200, "The picture was not drawn."
     assert len(img.get_attribute("alt")) > 40
     assert not page.locator(".explorable input").count(), (
-        "A slider that does nothing must not be there."
+        "A slider that does nothing must not be shown."
     )
     still = picture(page)
     page.context.close()
@@ -163,7 +163,7 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
         for svg in (picture(page), still)
     )
     assert first == drawn, (
-        "The script starts with another state than the one that was drawn."
+        "The script starts in a different state from the one that was drawn."
     )
     page.context.close()
 
@@ -196,5 +196,7 @@ def test_each_choice_can_name_its_own_positions(browser):
     for choice in page.locator(".explorable input[type=radio]").all():
         choice.check()
         said.add(page.inner_text(".explorable output"))
-    assert len(said) == 3, "Temperature, k and p have values of their own."
+    assert len(said) == 3, (
+        "Temperature, k and p must each keep their own values."
+    )
     page.context.close()

@@ -86,7 +86,7 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
     planted |= {sign, promise, integer, emptied}
     assert failed == {f"Cell {n}" for n in planted}, output
     assert "NameError" in output
-    assert "This cell has no stored execution: do `make run`." in output
+    assert "This cell has never been executed: run `make run`." in output
 
 
 def test_every_fault_in_an_exercise_is_caught(example, pytester):
@@ -127,7 +127,7 @@ def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
     paths = [f"{it}.ipynb" for it in (example, solutions)]
     failed, output = failures(pytester, *paths)
     assert failed == {"Exercise 1, solution"}, output
-    assert "Exercise 1, solution: the check has said something else" in output
+    assert "Exercise 1, solution: the check said something else" in output
 
 
 def test_a_hanging_cell_is_ended_with_a_clear_message(example, pytester):
@@ -150,7 +150,7 @@ def test_an_edited_markdown_half_is_caught(example, pytester):
         pytester, "tests/test_notebooks.py", "-k", "halves"
     )
     assert failed == {"test_both_halves_of_a_pair_say_the_same"}, output
-    assert "do `make sync`" in output
+    assert "run `make sync`" in output
 
 
 def test_every_fault_in_the_files_is_caught(project, pytester):

@@ -119,7 +119,9 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, "A deck asked the network for these; it must not."
+    assert not deck.outside, (
+        "A deck tried to load these from the network, which it must not."
+    )
 
 
 @in_classic_rise
@@ -258,7 +260,7 @@ def test_a_reader_sees_an_explorable_in_a_notebook(
     assert len(picture.get_attribute("alt")) > 40
     slider = page.locator(".explorable input[type=range]")
     if name == "untrusted":
-        assert not slider.count(), "A notebook that is not ours ran a script."
+        assert not slider.count(), "A notebook from elsewhere ran a script."
     else:
         slider.wait_for()
     (project / f"{path}.ipynb").unlink()

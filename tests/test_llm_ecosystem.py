@@ -47,24 +47,26 @@ def faults_of(models):
         name = row["name"]
         sources = row["source"].split(" ")
         if not all(it.startswith("https://") for it in sources):
-            faults.append(f"{name}: no source; put the address of one in")
+            faults.append(f"{name}: no source; add the address of one")
         if len(set(sources)) < len(sources):
-            faults.append(f"{name}: the same source twice")
+            faults.append(f"{name}: the same source is listed twice")
         for column in ("date", "source_date"):
             date = pd.to_datetime(row[column], errors="coerce")
             if pd.isna(date) or not re.fullmatch(DATE, row[column]):
-                faults.append(f"{name}: {column} {row[column]!r} is no date")
+                faults.append(
+                    f"{name}: {column} {row[column]!r} is not a date"
+                )
         for column in NUMBERS:
             lowest, highest = PLAUSIBLE[column]
             if row[column] and not row[column].isdigit():
-                faults.append(f"{name}: {column} is no whole number")
+                faults.append(f"{name}: {column} is not a whole number")
             elif row[column] and not lowest <= int(row[column]) <= highest:
                 faults.append(f"{name}: {column} is not plausible")
         for column in YES_OR_NO:
             if row[column] not in ("yes", "no", ""):
-                faults.append(f"{name}: {column} is yes, no or empty")
+                faults.append(f"{name}: {column} must be yes, no or empty")
         if not row["weights"]:
-            faults.append(f"{name}: weights has to be decided, yes or no")
+            faults.append(f"{name}: weights must be yes or no")
         elif row["weights"] == "yes" and row["licence"] == "proprietary":
             faults.append(f"{name}: proprietary, yet with weights to download")
         elif row["weights"] == "no" and row["unrestricted_use"] == "yes":
@@ -74,9 +76,11 @@ def faults_of(models):
         total, active = row["parameters_total"], row["parameters_active"]
         known = total.isdigit() and active.isdigit()
         if known and int(active) > int(total):
-            faults.append(f"{name}: more parameters are active than there are")
+            faults.append(
+                f"{name}: more parameters are active than the model has"
+            )
     twice = models["name"][models["name"].duplicated()]
-    return faults + [f"{name}: it is there twice" for name in twice]
+    return faults + [f"{name}: it is listed twice" for name in twice]
 
 
 @pytest.fixture
@@ -119,18 +123,18 @@ def test_the_readme_gives_a_rule_for_each_column():
         ("source", "a friend", "no source"),
         ("source", "https://example.org and a friend", "no source"),
         ("source", "https://example.org https://example.org", "twice"),
-        ("source_date", "", "is no date"),
-        ("date", "12 July 2022", "is no date"),
-        ("date", "2022", "is no date"),
+        ("source_date", "", "is not a date"),
+        ("date", "12 July 2022", "is not a date"),
+        ("date", "2022", "is not a date"),
         ("context", "2", "not plausible"),
         ("training_tokens", "366", "not plausible"),
-        ("parameters_total", "7B", "no whole number"),
+        ("parameters_total", "7B", "not a whole number"),
         ("parameters_active", "9" * 12, "more parameters are active"),
         ("weights", "partly", "yes, no or empty"),
         ("weights", "", "yes or no"),
         ("licence", "proprietary", "yet with weights"),
         ("licence", "", "licence is missing"),
-        ("name", "GPT-1", "there twice"),
+        ("name", "GPT-1", "listed twice"),
     ],
 )
 def test_a_row_that_cannot_be_trusted_is_refused(models, column, value, words):

@@ -264,7 +264,9 @@ def test_opening_looking_and_saving_change_no_file(opened, project):
         "Looking at a notebook has changed it."
     )
     save(opened.page)
-    assert not changed(opened, project), "Saving without an edit is one."
+    assert not changed(opened, project), (
+        "Saving without an edit has changed the notebook."
+    )
 
 
 @everywhere
@@ -321,7 +323,7 @@ def test_a_presenters_remote_works_as_in_any_deck(opened):
         press(key, "Four")
         # A browser without a window has no F5 of its own, so ask what it is told.
         assert not page.evaluate(IS_LEFT_TO_BROWSER, "Shift+" in key), (
-            "The deck is loaded anew, and what has been run is lost."
+            "The deck was reloaded, and what had been run is lost."
         )
 
 
@@ -341,7 +343,7 @@ def test_no_key_edits_the_notebook(opened, project):
     assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
     expect(page.locator(SECTION).first).to_be_visible()
     save(page)
-    assert not changed(opened, project), "A key has edited the notebook."
+    assert not changed(opened, project), "A key press has edited the notebook."
 
 
 def go_to_two(page):

@@ -156,5 +156,5 @@ def test_every_claim_holds_with_other_seeds(session, seed):
         exec(compile(tree, str(session), "exec"), {"__name__": "__main__"})
     for number in exercises_of(read_ipynb(session)):
         assert f"Exercise {number}: correct" in said.getvalue(), (
-            "A check calls the solution wrong with another seed."
+            "With another seed, a check says that the solution is wrong."
         )

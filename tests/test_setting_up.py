@@ -54,7 +54,7 @@ def one_sentence(said):
     """Return the last line for people, when there is nothing but lines for people."""
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
-    assert lines, "It failed, and said nothing."
+    assert lines, "It failed without a message."
     before = {it for it in lines[:-1] if not it.endswith(" ...")}
     assert not before, said
     return lines[-1]
@@ -64,7 +64,7 @@ def one_sentence(said):
 def uv():
     """Return the uv that made this environment."""
     found = shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
-    assert Path(found).exists(), "Do `make env` first."
+    assert Path(found).exists(), "Run `make env` first."
     return Path(found).resolve()
 
 
@@ -74,7 +74,7 @@ def anybody():
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
-        pytest.skip("Root may write everywhere here.")
+        pytest.skip("Root can write everywhere here.")
     return ANYBODY
 
 
@@ -225,7 +225,7 @@ def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
     status, said = make_env(bare, **theirs)
     assert status == 0, said
     assert said.splitlines() == [
-        "Making the environment in .venv (once, some minutes) ..."
+        "Setting up the environment in .venv (only once; this takes a few minutes) ..."
     ]
     assert runs(bare)
     assert make_env(bare, **theirs) == (0, "")
@@ -323,7 +323,7 @@ CAUSES = {
     ),
     "no such name": (
         {"UV_DEFAULT_INDEX": "http://nowhere.invalid/simple"},
-        r"^The address of http://nowhere.invalid could not be looked up",
+        r"^http://nowhere.invalid could not be looked up",
     ),
     "no proxy": (
         {"HTTPS_PROXY": mirror.NOWHERE},
@@ -331,7 +331,7 @@ CAUSES = {
     ),
     "the proxy wants a password": (
         {"HTTPS_PROXY": "{refusing 407}"},
-        r"^The proxy asks who you are: put your name and password",
+        r"^The proxy asks for a user name and a password: put them",
     ),
     "the mirror wants a password": (
         {"UV_DEFAULT_INDEX": "{refusing 401}/simple"},
@@ -356,11 +356,11 @@ CAUSES = {
     ),
     "an old lock file": (
         {"edit": ("pyproject.toml", '"(tiny|jax-cuda13-plugin)"', "")},
-        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
     ),
     "no lock file": (
         {"edit": ("uv.lock", None, None)},
-        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
     ),
     "a download that breaks off": (
         {"UV_DEFAULT_INDEX": "{broken}/simple"},
@@ -371,11 +371,11 @@ CAUSES = {
             "edit": ("uv.lock", r"sha256:\w{4}", "sha256:0000"),
             "UV_DEFAULT_INDEX": "{mirror}/simple",
         },
-        r"its checksum differs, and was not used",
+        r"has the wrong checksum and was not used",
     ),
     "no wheel for this machine": (
         {"edit": ("uv.lock", "py3-none-any", "cp312-cp312-win_amd64")},
-        r"^You're on Linux .*, but `tiny` .* does not exist there: use ",
+        r"^You're on Linux .*, but `tiny` .* is not available there: use ",
     ),
     "no python": (
         {"programs": "nothing"},
@@ -498,7 +498,7 @@ def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
     status, said = make_env(bare)
     assert status == 1
     assert "Failed to parse `uv.lock`" in said
-    assert said.endswith("could not be made, for the reason above.\n")
+    assert said.endswith("could not be made; the lines above say why.\n")
     for word in ("network", "disk", "proxy", "mirror", "certificate"):
         assert word not in said
 
@@ -513,7 +513,7 @@ SAID = {
     "ERROR: No matching distribution found for uv": "The certificate of "
     "https://r.example is not trusted here",
     "Looking in indexes: http://r.example\nERROR: No matching distribution "
-    "found for uv": "A package is not where it is looked for (No matching",
+    "found for uv": "A package was not found (No matching",
     "npm error code ENOSPC\nnpm error syscall write": "The disk is full",
     "npm error code EROFS\nnpm error rofs EROFS: read-only file system, mkdir "
     "'/x'": "The project cannot be changed here",
@@ -525,11 +525,10 @@ SAID = {
     "npm error code ECONNREFUSED\nnpm error request to https://r.example/a "
     "failed": "https://r.example could not be reached",
     "npm error code ENOTFOUND\nnpm error network request to "
-    "http://r.example/a": "The address of http://r.example could not be "
-    "looked up",
+    "http://r.example/a": "http://r.example could not be looked up",
     "npm error code E404\nnpm error 404 File not found - GET "
-    "http://r.example/a": "A package is not where it is looked for (404",
-    "npm error code EINTEGRITY": "A download is not what was promised",
+    "http://r.example/a": "A package was not found (404",
+    "npm error code EINTEGRITY": "A download has the wrong checksum",
     "npm error code SELF_SIGNED_CERT_IN_CHAIN": "The certificate of another "
     "machine is not trusted",
     # As Windows puts it.
@@ -614,7 +613,7 @@ def test_binder_installs_what_is_locked(uv):
     assert wanted.returncode == 0, wanted.stderr
     kept = Path(".binder/requirements.txt")
     assert kept.read_text(encoding="utf-8") == wanted.stdout, (
-        f"Write it anew: uv {' '.join(EXPORT)} -o {kept}"
+        f"Write it again: uv {' '.join(EXPORT)} -o {kept}"
     )
 
 
@@ -650,7 +649,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
         capture_output=True,
         encoding="utf-8",
     )
-    assert refused.returncode, "Have these platforms packages now? Say so."
+    assert refused.returncode, "Do these platforms have packages now? Say so."
     said = subprocess.run(
         ["sh", "tests/tools/why.sh"],
         input=refused.stderr,
@@ -794,7 +793,7 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
     with pytest.raises(SystemExit) as ended:
         clean.main([[]])
-    assert "let TMPDIR name one" in str(ended.value)
+    assert "set TMPDIR to one" in str(ended.value)
 
 
 # The real commands, in a copy of the project with one small session.
@@ -928,7 +927,7 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     assert tests[0] == 0, tests[1]
     assert re.search(r"\d\d passed", tests[1]), tests[1]
     assert files_of(theirs) == files_of(nobodys)
-    assert hostile.files_in(home) == before, "Something of theirs has changed."
+    assert hostile.files_in(home) == before, "A person's own file has changed."
 
 
 # Tests that are started from a git hook.

@@ -189,7 +189,9 @@ def test_every_session_and_its_solutions_are_pages_with_their_own_titles(seen):
 
 
 def test_no_page_asks_the_network(seen):
-    assert not found(seen, "outside"), "A page asked the network for these."
+    assert not found(seen, "outside"), (
+        "A page tried to load these from the network."
+    )
 
 
 def broken(seen):
@@ -316,7 +318,9 @@ def test_the_search_finds_given_words(site, browser):
             link.first.wait_for(timeout=5000)
         except TimeoutError:
             missed.append(f"{word}, on {name}")
-    assert not missed, "The search does not find these: " + "; ".join(missed)
+    assert not missed, "The search does not find these words: " + "; ".join(
+        missed
+    )
     assert not outside
     page.context.close()
 

@@ -37,14 +37,18 @@ def faults_of(nb):
     faults = []
     for it in sittings_of(nb):
         faults += [
-            f"Begin these notes with '> 2 min.' or so, and each line with '>', "
+            f"Begin these notes with, for example, '> 2 min.', and each line with '>', "
             f"so that they look like an aside:\n{note}"
             for note in it.loose
         ]
         if it.slides > SLIDES:
-            faults.append(f"{it.slides} slides: an evening has {SLIDES}.")
+            faults.append(
+                f"{it.slides} slides: an evening has room for {SLIDES}."
+            )
         if it.minutes > MINUTES:
-            faults.append(f"{it.minutes} minutes: an evening has {MINUTES}.")
+            faults.append(
+                f"{it.minutes} minutes: an evening has room for {MINUTES}."
+            )
         if it.minutes != it.announced:
             faults.append(
                 f"Its notes add up to {it.minutes} minutes, but its opening "
@@ -52,8 +56,8 @@ def faults_of(nb):
             )
         if 10 * it.silent > it.slides:
             faults.append(
-                f"The code on {it.silent} of {it.slides} slides shows nothing: "
-                "one in ten may. Move it into the reading text."
+                f"The code on {it.silent} of {it.slides} slides shows no "
+                "output, but at most one in ten may: move it into the reading text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -69,7 +73,7 @@ def test_each_sitting_fits_into_an_evening_and_shows_pictures(session):
     few = [fault for fault in faults if "show a picture" in fault]
     if session.name in FEW_PICTURES:
         assert few, (
-            f"{session.name} meets the conventions now: take it off the list."
+            f"{session.name} now meets the conventions: remove it from the list."
         )
         assert faults == few, "\n".join(faults)
     else:
@@ -89,7 +93,7 @@ def test_each_way_not_to_fit_is_caught(nb):
     notes = next(it for it in nb.cells if kind_of(it) == "notes")
     notes.source = notes.source.replace("> ", "> 9", 1)
     (first, second) = faults_of(nb)
-    assert "an evening has 75" in first
+    assert "an evening has room for 75" in first
     assert "its opening announces" in second
 
     notes.source = notes.source.replace("> 9", "")
@@ -103,7 +107,7 @@ def test_each_way_not_to_fit_is_caught(nb):
     silent = nbformat.v4.new_code_cell("x = 1")
     nb.cells += 40 * [slide, silent]
     slides, shown, pictures = faults_of(nb)
-    assert "slides: an evening has 60" in slides
+    assert "slides: an evening has room for 60" in slides
     assert "shows nothing" in shown
     assert "show a picture" in pictures
 
@@ -145,7 +149,7 @@ def missing_in(nb, number, folder):
 def test_a_part_can_be_started_with_a_fresh_kernel(session, number):
     missing = missing_in(read_ipynb(session), number, str(NOTEBOOKS))
     assert not missing, (
-        f"Part {number} of {session.name} needs these from before: tag the "
+        f"Part {number} of {session.name} needs these names from an earlier part: tag the "
         f"cells that define them for-part-{number}.\n{missing}"
     )
 

@@ -105,7 +105,9 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, "A deck asked the network for these; it must not."
+    assert not deck.outside, (
+        "A deck tried to load these from the network, which it must not."
+    )
 
 
 def undescribed(page):
@@ -152,7 +154,7 @@ def test_a_picture_takes_more_than_half_of_its_slide(deck):
         if share < 0.55
     ]
     assert not small, (
-        "Give these pictures more of their slides:\n" + "\n".join(small)
+        "Give these pictures more space on their slides:\n" + "\n".join(small)
     )
 
 
@@ -328,7 +330,7 @@ def test_make_decks_builds_all_sessions_or_one(
     nb.cells.append(nbformat.v4.new_code_cell("not_run"))
     nbformat.write(nb, f"{short_sessions[1]}.ipynb")
     monkeypatch.setattr(sys, "argv", ["decks.py", "--session", "2"])
-    with pytest.raises(Problem, match="do `make run`"):
+    with pytest.raises(Problem, match="run `make run`"):
         tool()
     after = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     assert after == before

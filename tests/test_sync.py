@@ -149,7 +149,7 @@ def test_sync_takes_over_an_edited_md_whatever_the_file_times(order):
     for path, when in zip((MD, IPYNB), order, strict=True):
         sync.os.utime(path, (when, when))
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} took over the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
     assert MD.read_bytes() == text
     cells = read_ipynb(PAIR).cells
     assert cells[3].source == "answer_1 = 1 +1"
@@ -168,7 +168,7 @@ def test_sync_drops_the_output_of_code_that_was_edited():
 def test_sync_takes_over_an_edited_ipynb():
     edit(IPYNB, "answer_1 = None", "answer_1 = 2")
     kept = read_ipynb(PAIR).cells
-    assert sync.sync(PAIR) == f"{MD} took over the edits of {IPYNB.name}."
+    assert sync.sync(PAIR) == f"{MD} now has the edits of {IPYNB.name}."
     assert "answer_1 = 2" in MD.read_text()
     assert read_ipynb(PAIR).cells == kept
     assert agree()
@@ -207,7 +207,7 @@ def test_sync_notes_what_halves_without_a_checksum_agree_on():
     change(IPYNB, lambda nb: nb["metadata"].pop("checksum"))
     assert sync.sync(PAIR) == ""
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
 
 
 def test_sync_says_so_where_no_checksum_tells_which_half_was_edited():
@@ -226,9 +226,9 @@ def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
     monkeypatch.setenv("PATH", "")
     Path(".git").write_text("gitdir: /somebody/else's", encoding="utf-8")
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     edit(MD, "a - b", "a * b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     edit(MD, "a * b", "a")
     edit(IPYNB, "a * b", "b")
     assert "both edited" in refused()
@@ -372,7 +372,7 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     # And it does not turn an edit of the other half into a conflict.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} took over the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
     assert MD.read_bytes() == text
     assert agree()
 
@@ -385,7 +385,7 @@ def test_how_a_machine_writes_a_text_is_no_edit(written, path):
     other = IPYNB if path == MD else MD
     edit(other, "a + b", "a - b")
     written(path)
-    assert sync.sync(PAIR).endswith(f"took over the edits of {other.name}.")
+    assert sync.sync(PAIR).endswith(f"now has the edits of {other.name}.")
     assert read_md(PAIR).cells[2].source == "a - b"
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert agree()
@@ -403,7 +403,7 @@ def test_nothing_that_an_editor_adds_reaches_the_md():
     text = MD.read_text()
     change(IPYNB, *ALL_EDITORS)
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     assert MD.read_text() == text.replace("a + b", "a - b")
 
 
@@ -619,7 +619,7 @@ def test_no_whole_half_is_mended_as_advised(path, other):
     if other == "missing":
         (IPYNB if path == MD else MD).unlink()
     said = refused()
-    assert "put back an earlier copy of one of them" in said
+    assert "restore an earlier copy of one of them" in said
     shutil.copy(copy, MD)
     assert "move the other one out of notebooks/" in said
     if IPYNB.exists():
@@ -683,7 +683,7 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
     path = MD if merge in (in_md, half_resolved) else IPYNB
     for keep in ("", "md", "ipynb"):
         said = refused("--keep", keep)
-        assert f"{path} holds the conflict markers of a merge" in said
+        assert f"{path} contains the conflict markers of a merge" in said
         assert "git" not in said
     place = re.search(r"\((line|cell) (\d+)\)", said)
     lines = path.read_text().splitlines()
@@ -714,7 +714,7 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
             MD.write_text(re.sub(r"\n>>>>>>> other", "", text))
         else:
             change(IPYNB, lambda nb: mark(nb, "a - b"))
-    assert re.search("rebuilt|took over", command(sync))
+    assert re.search("rebuilt|now has the edits", command(sync))
     if merge is not in_json:
         assert read_md(PAIR).cells[2].source == "a - b"
     assert agree()
@@ -738,7 +738,7 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
         git(project, "merge", "--no-edit", "other")
     assert "<<<<<<<" in IPYNB.read_text()
     if same_cell:
-        assert f"{MD} holds the conflict markers" in refused()
+        assert f"{MD} contains the conflict markers" in refused()
         text = MD.read_text()
         text = re.sub(r"<<<<<<<.*?=======\n", "", text, flags=re.S)
         MD.write_text(re.sub(r"\n>>>>>>> other", "", text))
@@ -816,7 +816,7 @@ def test_opening_a_session_shows_the_edits_of_its_md(monkeypatch, page):
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     _, said = opened(monkeypatch, page)
-    assert said == f"{IPYNB} took over the edits of {MD.name}."
+    assert said == f"{IPYNB} now has the edits of {MD.name}."
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert MD.read_bytes() == text
 
@@ -929,7 +929,7 @@ def test_answers_survive_an_update_as_the_readme_says(
     assert git(Path.cwd(), "status", "--porcelain") == ""
     path, said = opened(monkeypatch, "lab")
     assert path == f"lab/tree/{mine}"
-    assert said == f"{mine}, your own copy, is opened."
+    assert said == f"Your own copy, {mine}, is opened."
     assert opened(monkeypatch, "slides")[0] == PAGES["slides"]
     half_written(mine)
     path, said = opened(monkeypatch, "lab")

@@ -249,15 +249,15 @@ def test_a_port_in_use_gets_one_sentence(project, monkeypatch):
         assert f"Port {port} is in use" in said
     for wrong in ("http", "80", "123456"):
         said = refused(monkeypatch, "--port", wrong)
-    for advised in re.findall(r"\d+", said.split("choose one from")[1]):
+    for advised in re.findall(r"\d+", said.split("choose a number from")[1]):
         assert serve.port_asked_for(advised) == int(advised)
 
 
 def test_a_part_that_does_not_exist_gets_one_sentence(project, monkeypatch):
     for wrong in ("2", "0", "two", "-1"):
         said = refused(monkeypatch, "--part", wrong)
-        assert f"PART={wrong} is not there" in said
-        assert "has only one part. Leave PART away" in said
+        assert f"PART={wrong} does not exist" in said
+        assert "has only one part. Leave out PART to begin" in said
     for advised in ("", "1"):
         assert serve.part_asked_for(advised, find_session("2")) == ""
 
@@ -351,7 +351,7 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             if probe.connect_ex(("127.0.0.1", port)):
                 return
         time.sleep(0.2)
-    pytest.fail("the Jupyter server outlived `make`")
+    pytest.fail("the Jupyter server kept running after `make` ended")
 
 
 def test_a_server_ends_while_it_still_reads_a_file(project):
@@ -447,6 +447,6 @@ def test_decks_of_a_notebook_that_was_not_run_get_one_sentence(project):
     status, said = tool("decks")
     assert status != 0
     assert one_sentence(said), said
-    assert "do `make run`" in said
+    assert "run `make run`" in said
     assert before.read_text(encoding="utf-8") == "what was there"
     assert not list(project.glob(".build.*"))

@@ -99,7 +99,7 @@ def test_no_path_is_joined_by_a_slash_as_text(path):
     for value in beside_slashes(path):
         assert value in NO_PATHS or re.search(
             r"address|match\[|target|as_posix\(\)|PAGES\[|\bsaid\[", value
-        ), f"{value}: join paths by Path."
+        ), f"{value}: join paths with Path."
 
 
 def test_a_path_of_windows_becomes_an_address(monkeypatch):

@@ -150,7 +150,9 @@ def measure_gpt():
     line("nanoGPT's time / ours", theirs / ours, "times", least=AS_FAST)
     line("our loss, against nanoGPT's", our_loss, "nats", most=their_loss)
     line("against tiny Shakespeare's", our_loss, "nats", most=TINY_SHAKESPEARE)
-    print("  (1.886 was reached on that text, which is another one than ours)")
+    print(
+        "  (nanoGPT reached 1.886 on that text, which is not the same as ours)"
+    )
     line("cached / not, 256 characters", factor, "times", least=CACHE_FACTOR)
     line("Session 4, warm", warm, "s", most=SECONDS)
     line("its GPT's training", training, "s", most=TRAINING_SECONDS)
@@ -173,7 +175,7 @@ def tool():
         return execute_session(sys.argv[2])
     if sys.argv[1:] == ["gpt"]:
         return train_our_gpt()
-    print("Measuring, for a quarter of an hour ...", flush=True)
+    print("Measuring takes about a quarter of an hour ...", flush=True)
     if sys.argv[1:] != ["4"]:
         measure_session_2()
     if sys.argv[1:] != ["2"]:

@@ -109,7 +109,9 @@ def tool():
             print(f"{pair.name} {word} as on Colab, in {seconds:.0f} s.")
             failed += [pair.name] if done.returncode else []
     if failed:
-        raise Problem(f"Mend these for Colab: {', '.join(failed)}.")
+        raise Problem(
+            f"These fail on Colab; the lines above say why: {', '.join(failed)}."
+        )
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def faults_behind_prefix(room, user, page):
         lab.goto(f"{base}/lab/tree/{PAGE}")
         lab.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
         if lab.locator(".jp-Dialog, .Toastify__toast").count():
-            faults.append("JupyterLab greets people with a question.")
+            faults.append("JupyterLab opens with a question.")
     except (AssertionError, Error) as error:
         faults.append(f"behind {base}: {error}")
     lab.close()
@@ -204,7 +204,7 @@ def run_again(page, processes, user):
     while not page.evaluate(ANSWERS):
         pass
     if TYPED not in answer_on(page):
-        raise Problem("The answer is lost, because the kernel was killed.")
+        raise Problem("The answer was lost when the kernel was killed.")
     page.evaluate(RUN)
 
 
@@ -253,7 +253,7 @@ def check_saved(page, file):
     page.reload(wait_until="commit")
     wait_for_rise(page)
     if TYPED not in answer_on(page):
-        raise Problem("The answer is lost, because the page was reloaded.")
+        raise Problem("The answer was lost when the page was reloaded.")
 
 
 def check_update(room, page, user):
@@ -270,7 +270,7 @@ def check_update(room, page, user):
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
     file = room.home(user) / PAGE
     if TYPED not in answer_in(file):
-        raise Problem("The answer is lost, because the series was updated.")
+        raise Problem("The answer was lost when the series was updated.")
     if NEWS not in file.read_text("utf-8"):
         raise Problem("The update of the series did not arrive.")
 
@@ -296,7 +296,11 @@ def measure(number):
         opening = time.perf_counter() - began
         print(f"{number} decks are open after {opening:.0f} s.", flush=True)
         faults = faults_behind_prefix(room, users[0], pages[users[0]])
-        print("\n".join(faults or ["The decks and JupyterLab are whole."]))
+        print(
+            "\n".join(
+                faults or ["The decks and JupyterLab work as they should."]
+            )
+        )
         type_answer(pages[killed])
         before = processes.seconds()
         processes.start()
@@ -332,8 +336,10 @@ def tool():
     parser.add_argument("--store", action="store_true")
     asked = parser.parse_args()
     if asked.users < 2:
-        raise Problem("One user's kernel is killed, so it takes two or more.")
-    print(f"A hub with {asked.users} users starts ...", flush=True)
+        raise Problem(
+            "One user's kernel is killed, so use at least two users."
+        )
+    print(f"Starting a hub with {asked.users} users ...", flush=True)
     it, failed = measure(asked.users)
     print(f"On {it['cores']} cores and {it['machine_gib']:.0f} GiB:")
     print(f"time to the last result:      {it['last_s']:7.1f} s")
@@ -343,10 +349,15 @@ def tool():
     print(f"a user's memory at most (RSS):{it['rss_gib']:7.2f} GiB")
     line("a user's memory at most (PSS)", it["pss_gib"], "GiB", most=GIB)
     print(f"failures:                     {len(failed):7}")
-    print("The answer outlived the killed kernel, a reload and an update.")
+    print("The answer survived the killed kernel, a reload and an update.")
     if failed or it["pss_gib"] > GIB:
         raise Problem(
-            "\n".join([*failed, "The room does not keep its limits."])
+            "\n".join(
+                [
+                    *failed,
+                    "The room exceeds its limits, or something failed; see above.",
+                ]
+            )
         )
     if asked.store:
         STORED.write_text(json.dumps(it, indent=2) + "\n")

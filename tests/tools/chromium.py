@@ -33,7 +33,7 @@ OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
 # There is no other machine, as where there is no network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
-    "Chromium was not found, and could not be installed: install it (on Debian: "
+    "Chromium was not found and could not be installed: install it yourself (on Debian: "
     "apt install chromium; on Windows: Chrome or Edge; elsewhere: "
     f"{env.program('.venv', 'python')} -m playwright install chromium), "
     "then run the same command again."
@@ -94,7 +94,7 @@ def install():
         commands = [
             [sys.executable, "-m", "playwright", "install", "chromium"]
         ]
-    print("Installing Chromium (once) ...", file=sys.stderr, flush=True)
+    print("Installing Chromium (only once) ...", file=sys.stderr, flush=True)
     for command in commands:
         with contextlib.suppress(OSError):
             subprocess.run(

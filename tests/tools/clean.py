@@ -268,17 +268,17 @@ def advice(error):
     if getattr(error, "winerror", None) == 32:
         return (
             f"{place} is in use: close Jupyter, the editor or the viewer that "
-            f"has opened it, {again}"
+            f"has it open, {again}"
         )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"Access to {place} was refused: change its owner or its "
-            f"permissions, or copy the project to a folder of yours, {again}"
+            f"permissions, or copy the project to a folder that you own, {again}"
         )
     if number == errno.ENOENT and "temporary directory" in str(error):
         return (
-            "There is no folder for temporary files that can be written to: "
-            f"let TMPDIR name one, {again}"
+            "No folder for temporary files can be written to: "
+            f"set TMPDIR to one, {again}"
         )
     return ""
 

@@ -136,7 +136,7 @@ def check_outputs(nb):
         if cell.cell_type == "code" and cell.source.strip()
     ):
         raise Problem(
-            f"{title_of(nb)}: not all outputs are stored: do `make run`."
+            f"{title_of(nb)}: some outputs are missing, so run `make run`."
         )
 
 

@@ -50,14 +50,18 @@ def programs_for(arguments):
         print(usage())
         sys.exit()
     if command not in COMMANDS:
-        sys.exit(f"There is no command {command}. There are:\n{usage()}")
+        sys.exit(
+            f"There is no command {command}. The commands are:\n{usage()}"
+        )
     programs, known = COMMANDS[command]
     options = []
     for setting in settings:
         name, _, value = setting.partition("=")
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
-            sys.exit(f"{command} has no setting {name}. It has {these}.")
+            sys.exit(
+                f"{command} has no setting {name}. Its settings: {these}."
+            )
         if value:  # the Makefile hands over all of them
             options.append(f"--{name.lower()}={value}")
     return [

@@ -103,8 +103,8 @@ def find_uv():
 
 def get_uv():
     """Install uv into .uv, and return its path."""
-    say("Getting uv, which makes the environment (once) ...")
-    sentence = f"uv could not be installed: docs.astral.sh/uv names other ways, {AGAIN}"
+    say("Installing uv, which sets up the environment (only once) ...")
+    sentence = f"uv could not be installed: install it as docs.astral.sh/uv describes, {AGAIN}"
     done(sentence, sys.executable, "-I", "-m", "venv", ".uv")
     pip = (program(ROOT / ".uv", "python"), "-I", "-m", "pip")
     quietly = ("-vv", "--disable-pip-version-check", "--upgrade")
@@ -157,9 +157,11 @@ def make():
     if not uv:
         uv = get_uv()
         base = find_python(uv)
-    sentence = "The environment could not be made, for the reason above."
+    sentence = "The environment could not be made; the lines above say why."
     if not python.exists():
-        say("Making the environment in .venv (once, some minutes) ...")
+        say(
+            "Setting up the environment in .venv (only once; this takes a few minutes) ..."
+        )
         # Relocatable: its programs start also where the folder was moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")

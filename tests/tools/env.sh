@@ -88,7 +88,7 @@ fi
 
 # From here on, something is missing, and we write.
 log=$({ mkdir -p .uv && : >.uv/uv.toml; } 2>&1) ||
-    fail "The folder .uv could not be made, for the reason above."
+    fail "The folder .uv could not be made; the lines above say why."
 
 # Of uv's settings we take where packages come from, and leave the others out.
 [ -r "$uv_toml" ] && awk '
@@ -142,22 +142,22 @@ if ! new_enough $uv; then
         say "No Python was found: install Python 3.12 or newer from python.org (or uv from docs.astral.sh/uv), then run the same command again."
         exit 1
     fi
-    say "Getting uv, which makes the environment (once) ..."
+    say "Installing uv, which sets up the environment (only once) ..."
     log=$("$base" -I -m venv .uv 2>&1) || fail "$base has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv), or install uv from docs.astral.sh/uv, then run the same command again."
-    log=$(.uv/bin/python -I -m pip install -vv --disable-pip-version-check --upgrade uv 2>&1) || fail "uv could not be installed, for the reason above; docs.astral.sh/uv names other ways. Then run the same command again."
+    log=$(.uv/bin/python -I -m pip install -vv --disable-pip-version-check --upgrade uv 2>&1) || fail "uv could not be installed, and the lines above say why: install it in one of the other ways that docs.astral.sh/uv describes, then run the same command again."
     uv=.uv/bin/uv
 fi
 
 if ! find_python; then
-    say "Python 3.12 was not found here, so uv downloads it (once) ..."
+    say "Python 3.12 was not found here, so uv is downloading it (only once) ..."
     log=$($uv python install 2>&1) && find_python ||
         fail "Python 3.12 could not be downloaded: install Python 3.12 or newer (from python.org, or with 'pyenv install 3.12'), then run the same command again."
 fi
 
-[ -d .venv ] || say "Making the environment in .venv (once, some minutes) ..."
+[ -d .venv ] || say "Setting up the environment in .venv (only once; this takes a few minutes) ..."
 if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
     # Relocatable: its programs start also where the folder was moved.
-    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made, for the reason above."
+    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made; the lines above say why."
 fi
 if [ -n "$mirror" ]; then
     # uv.lock names the addresses of pypi.org, so uv sync would not look
@@ -166,4 +166,4 @@ if [ -n "$mirror" ]; then
         log=$(printf '%s\n' "$log" | $uv pip sync --quiet --python .venv/bin/python --require-hashes - 2>&1)
 else
     log=$($uv sync $cuda --locked --quiet 2>&1)
-fi || fail "The environment could not be made, for the reason above."
+fi || fail "The environment could not be made; the lines above say why."

@@ -137,7 +137,7 @@ def references_of(nb):
         if cell.cell_type == "markdown" and after:
             text = re.split(r"^(?:#|\*\*)", after[0], flags=re.M)[0]
             return "\n".join(re.findall(r"^- .+(?:\n +.+)*", text, re.M))
-    raise Problem(f"{title_of(nb)}: it has no list of references.")
+    raise Problem(f"{title_of(nb)}: it has no list of references; add one.")
 
 
 def proven():
@@ -405,7 +405,7 @@ def build(folder, site, address=""):
             image.convert("RGB").quantize(128).save(path, optimize=True)
     if said := re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip():
         raise Problem(
-            f"{said}\nThe site was not built, for the reasons above."
+            f"{said}\nThe site was not built; the lines above say why."
         )
 
 

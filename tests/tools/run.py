@@ -163,7 +163,7 @@ def tool():
             if is_up_to_date(pair) and not asked.all:
                 print(
                     f"{pair}: skipped, since neither its code nor its packages "
-                    "have changed; `make run ALL=1` runs it all the same."
+                    "have changed; `make run ALL=1` runs it anyway."
                 )
             else:
                 run(pair)

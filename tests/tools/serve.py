@@ -57,7 +57,7 @@ def port_asked_for(text):
         return None
     if not (text.isdecimal() and 1024 <= int(text) <= 65535):
         raise Problem(
-            f"PORT={text} is no port: choose one from 1024 to 65535."
+            f"PORT={text} is not a port: choose a number from 1024 to 65535."
         )
     return int(text)
 
@@ -74,8 +74,8 @@ def part_asked_for(text, session):
     if text not in map(str, range(1, parts + 1)):
         has = f"{parts} parts" if parts > 1 else "only one part"
         raise Problem(
-            f"PART={text} is not there: {session.name} has {has}. Leave PART "
-            "away to begin with the first one."
+            f"PART={text} does not exist: {session.name} has {has}. Leave out PART "
+            "to begin with the first one."
         )
     return f"&part={text}"
 
@@ -172,7 +172,7 @@ def serve(path, query, port, folder):
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
     if not base and not port:
-        print(f"Port {FIRST_PORT} is in use, so we take another one.")
+        print(f"Port {FIRST_PORT} is in use, so another one is used.")
         server, base = start(0, token, folder)
     if not base:
         raise Problem(IN_USE.format(port))
@@ -182,7 +182,7 @@ def serve(path, query, port, folder):
             print(f"Opened in the browser: {address}")
         else:
             print(f"Open this address in a browser: {address}")
-        print("Ctrl-C here ends it.", flush=True)
+        print("Press Ctrl-C here to stop the server.", flush=True)
         server.wait()
     finally:
         server.terminate()
@@ -216,9 +216,11 @@ def own_copy_of(session):
     if not copy.with_suffix(".ipynb").exists():
         return session
     if not is_whole(copy.with_suffix(".ipynb")):
-        print(f"{copy}.ipynb is damaged, so {session}.ipynb is opened.")
+        print(
+            f"{copy}.ipynb is damaged, so {session}.ipynb is opened instead."
+        )
         return session
-    print(f"{copy}.ipynb, your own copy, is opened.")
+    print(f"Your own copy, {copy}.ipynb, is opened.")
     return copy
 
 

@@ -164,7 +164,7 @@ def read_half(path):
                 f"{path} is missing: `make sync` rebuilds it from {other.name}."
             )
         raise Problem(
-            f"{path} is missing, and {other.name} cannot be read: put back an "
+            f"{path} is missing, and {other.name} cannot be read: restore an "
             "earlier copy of one of them."
         )
     nb, marker = parse(path)
@@ -178,22 +178,22 @@ def read_half(path):
             rebuild[0].upper() + rebuild[1:]
             if nb is None and is_whole(other)
             else "Edit it until one text is left and the markers are gone, "
-            "then do `make sync`."
+            "then run `make sync`."
         )
         raise Problem(
-            f"{path} holds the conflict markers of a merge ({marker}), so "
+            f"{path} contains the conflict markers of a merge ({marker}), so "
             f"nothing was changed. {merge}"
         )
     if nb is None:
         mend = (
-            f"Mend it, or {rebuild}"
+            f"Repair it, or {rebuild}"
             if is_whole(other)
-            else f"{other.name} cannot be read either, so put back an earlier "
+            else f"{other.name} cannot be read either, so restore an earlier "
             f"copy of one of them, move the other one out of {path.parent}/, "
-            "and do `make sync`."
+            "and run `make sync`."
         )
         raise Problem(
-            f"{path} is damaged, perhaps half-written, so nothing was "
+            f"{path} is damaged, perhaps only half written, so nothing was "
             f"changed. {mend}"
         )
     return nb

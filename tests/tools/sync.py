@@ -50,12 +50,12 @@ def sync(pair, keep="", reading=False):
     if not ipynb.exists():
         write_ipynb(pair, read_md(pair), agreed=True)
         write_md(pair, read_md(pair))
-        return f"{ipynb} was missing: rebuilt from {md.name}, without outputs; `make run` fills them in."
+        return f"{ipynb} was missing, so it was rebuilt from {md.name}, without outputs; `make run` fills them in."
     if not md.exists() and not reading:
         nb = read_ipynb(pair)
         write_md(pair, nb)
         write_ipynb(pair, nb, agreed=True)
-        return f"{md} was missing: rebuilt from {ipynb.name}."
+        return f"{md} was missing, so it was rebuilt from {ipynb.name}."
     if not md.exists():
         return ""
 
@@ -79,30 +79,30 @@ def sync(pair, keep="", reading=False):
         winner = "md" if unedited == ["ipynb"] else "ipynb"
     elif keep:
         winner = keep
-        aside = f" The other half is kept as {put_aside(ipynb if keep == 'md' else md)}."
+        aside = f" A copy of the other half was saved as {put_aside(ipynb if keep == 'md' else md)}."
     else:
         since = (
-            "were both edited since `make sync` last saw them agree"
+            "have both been edited since they last agreed"
             if agreed
-            else "differ, and no checksum in the .ipynb says which of them was edited"
+            else "differ, and no checksum in the .ipynb says which of them has been edited"
         )
         raise Problem(
             f"{md} and {ipynb.name} {since}, so nothing was changed. "
             f"They differ in {differences(in_md, in_ipynb)}. "
-            f"`make sync KEEP=md` or `make sync KEEP=ipynb` says which half to keep; "
-            f"the other one is put aside in {ASIDE}/."
+            f"Choose the half to keep with `make sync KEEP=md` or `make sync KEEP=ipynb`; "
+            f"a copy of the other one is saved in {ASIDE}/."
         )
     if winner == "md":
         write_ipynb(pair, with_valid_outputs(edited, cleaned(nb)), agreed=True)
         write_md(pair, edited)
-        return f"{ipynb} took over the edits of {md.name}.{aside}"
+        return f"{ipynb} now has the edits of {md.name}.{aside}"
     if reading:
         return ""
     # In this order: a checksum of what the .md does not say yet would, after
     # an interruption, make the old .md look like the edited half.
     write_md(pair, nb)
     write_ipynb(pair, nb, agreed=True)
-    return f"{md} took over the edits of {ipynb.name}.{aside}"
+    return f"{md} now has the edits of {ipynb.name}.{aside}"
 
 
 def content(nb):
