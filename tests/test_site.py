@@ -558,7 +558,7 @@ def test_a_term_is_linked_where_it_is_first_explained():
     assert late.cells[2].source.endswith(
         "[**{term}`Tokens <token>`**]{#met-token} are units."
     )
-    with pytest.raises(Problem, match="no session names"):
+    with pytest.raises(Problem, match="no session mentions"):
         link_terms([Entry(["quark"], "?")], {"01_a": early})
 
 

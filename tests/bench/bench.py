@@ -1,11 +1,11 @@
-"""`make bench`: Sessions 2 and 4, each against a yardstick, in one run.
+"""`make bench`: compare Sessions 2 and 4 with their yardsticks, in one run.
 
-Session 2's is a naive version of itself; Session 4's is nanoGPT's recipe for a
-laptop. Prints times, ratios, losses, and the kernels' memory; Session 4's beside
-the limit that each has to keep. Each program runs in a process of its own; "cold"
-means that every cache of compiled code is empty.
-PyTorch is fetched by uv for nanogpt.py alone, or taken from the Python that
-TORCH_PYTHON names.
+The yardstick for Session 2 is a naive version of itself, and the one for
+Session 4 is nanoGPT's recipe for a laptop. Prints times, ratios, losses, and
+the memory of the kernels; for Session 4, each figure stands beside its limit.
+Each program runs in a process of its own; "cold" means that every cache of
+compiled code is empty. Only nanogpt.py needs PyTorch: uv fetches it, unless
+TORCH_PYTHON names a Python that has it.
 """
 
 import os
@@ -25,12 +25,13 @@ from sessions import NOTEBOOKS, find_session, main, read_ipynb
 NAIVE = Path(__file__).with_name("naive.py")
 NANOGPT = Path(__file__).with_name("nanogpt.py")
 CORPUS = NOTEBOOKS / "data" / "shakespeare.txt"
-# What stands in the cells that train, in each session that is measured.
+# For each session that is measured: text that marks the cells that train.
 TRAINING = {"2": "10_000)", "4": "steps=400"}
-# What Session 4 has to keep. The loss is what nanoGPT's recipe reached on tiny
-# Shakespeare, in nats a character: another text, so it is a mark and no comparison.
+# The limits for Session 4. The loss is what nanoGPT's recipe reached on tiny
+# Shakespeare, in nats per character. That is a different text, so the loss is
+# only a point of reference.
 TINY_SHAKESPEARE = 1.886
-AS_FAST = 3  # times, against nanoGPT's recipe on our text
+AS_FAST = 3  # times as fast as nanoGPT's recipe on our text
 SECONDS, TRAINING_SECONDS, GIB, CACHE_FACTOR = 240, 90, 3, 5
 CACHES = {
     "PYTHONPYCACHEPREFIX": "python",
@@ -42,7 +43,7 @@ CACHES = {
 
 
 def with_caches_in(folder):
-    """Return an environment whose caches of compiled code lie in `folder`."""
+    """Return an environment that keeps its caches of compiled code in `folder`."""
     caches = {name: str(Path(folder, it)) for name, it in CACHES.items()}
     flags = f"base_compiledir={Path(folder, 'pytensor')}"
     return {**os.environ, **caches, "PYTENSOR_FLAGS": flags}
@@ -72,9 +73,9 @@ def cache_factor_in(nb):
 
 
 def execute_session(number):
-    """Execute a session; print its trainings' time and the kernel's memory.
+    """Execute a session; print its training time and the kernel's memory.
 
-    And, of Session 4, the factor of the KV cache.
+    For Session 4, also print how much faster the KV cache makes it.
     """
     session = find_session(number)
     training = 0.0
@@ -88,7 +89,7 @@ def execute_session(number):
         began = now
 
     nb = execute(read_ipynb(session), session.parent, add_training_time)
-    import resource  # only here, since Windows lacks it
+    import resource  # imported here, because Windows lacks it
 
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes or KiB
@@ -99,10 +100,11 @@ def execute_session(number):
 def train_our_gpt():
     """Train Session 4's GPT for 200 steps, compiling included.
 
-    On windows of 64 characters, as nanoGPT's recipe, 20 in a batch. Prints
-    seconds, and its held-out loss in nats a character on such windows.
+    It uses windows of 64 characters, as nanoGPT's recipe does, with 20 in a
+    batch. Prints the seconds and the held-out loss on such windows, in nats
+    per character.
     """
-    import jax  # only here: the other processes do without
+    import jax  # imported here, because the other processes don't need it
 
     names = {"__name__": "session"}
     os.chdir(NOTEBOOKS)
@@ -120,7 +122,7 @@ def train_our_gpt():
 
 
 def nanogpt():
-    """Train the reference; return its seconds and its loss in nats a character."""
+    """Train the reference; return its seconds and its loss in nats per character."""
     uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]
@@ -134,7 +136,7 @@ def nanogpt():
 
 
 def measure_gpt():
-    """Measure Session 4 and its yardstick, and print them."""
+    """Measure Session 4 and its yardstick, and print the results."""
     theirs, their_loss = nanogpt()
     with tempfile.TemporaryDirectory() as folder:
         _, said = seconds([__file__, "gpt"], folder)
@@ -160,7 +162,7 @@ def measure_gpt():
 
 
 def line(name, value, unit, least=None, most=None):
-    """Print a figure beside its limit, and whether it keeps it."""
+    """Print a figure, its limit, and whether the figure keeps to it."""
     if most is None:
         limit, reached = f"at least {least:.3g}", value >= least
     else:
@@ -170,7 +172,7 @@ def line(name, value, unit, least=None, most=None):
 
 
 def tool():
-    """Measure all, and print it."""
+    """Measure everything, and print the results."""
     if sys.argv[1:2] == ["session"]:
         return execute_session(sys.argv[2])
     if sys.argv[1:] == ["gpt"]:
@@ -183,7 +185,7 @@ def tool():
 
 
 def measure_session_2():
-    """Measure Session 2 and its naive version, and print them."""
+    """Measure Session 2 and its naive version, and print the results."""
     with tempfile.TemporaryDirectory() as first:
         with tempfile.TemporaryDirectory() as second:
             naive, _ = seconds([NAIVE], second)

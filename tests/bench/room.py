@@ -1,4 +1,4 @@
-"""A room of ten on a JupyterHub: does everybody get results, and nobody lose any?
+"""Ten people on a JupyterHub: do all of them get results, and does nobody lose any?
 
 usage: .venv/bin/python tests/bench/room.py [--users 10] [--store]
 
@@ -6,14 +6,15 @@ Everybody opens Session 2's deck with the same nbgitpuller link, each in a
 browser window and with a server of their own, and all of them run all cells at
 the same time. Halfway, one user's kernel is killed, and that user runs all
 cells again. Prints the time to the last result, the memory and the processor
-time of each user, and what failed. Beforehand, the first user's decks and
-JupyterLab are looked at; afterwards, the user whose kernel was killed gets an
-update of the series, and what they had typed must still be there.
+time of each user, and what failed. Before that, the program checks the first
+user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
+an update of the series, and what they had typed must still be there.
 
-Memory is that of a user's Jupyter server and kernel. PSS counts what several
-processes share only once, so its sum is what a machine needs. RSS counts it
-for each of them anew, so it is what one container may need. Only Linux tells.
-`--store` keeps the figures in room.json, from which the site takes them.
+Memory means that of a user's Jupyter server and kernel. PSS counts memory that
+several processes share only once, so its sum is what a machine needs. RSS
+counts shared memory for each of them, so it is what one container may need.
+Only Linux reports these figures. `--store` keeps the figures in room.json,
+from which the site takes them.
 """
 
 import argparse
@@ -49,8 +50,8 @@ OPENING, RUNNING, SAVING = 600, 1800, 180  # seconds, at most
 TYPED = "# what I have typed so far"
 NEWS = "A sentence that was added to the series later."
 
-# The code cells of a notebook that is open in classic Jupyter. The kinds of a
-# cell's outputs are compared; warnings on stderr are no result.
+# The code cells of a notebook that is open in classic Jupyter. Only the kinds
+# of a cell's outputs are compared, and warnings on stderr do not count.
 CELLS = """() => Jupyter.notebook.get_cells()
   .filter((it) => it.cell_type === "code" && it.get_text().trim())
   .map((it) => ({
@@ -75,7 +76,7 @@ ANSWER = """Jupyter.notebook.get_cells().findIndex((it) =>
 def failures(cells, stored):
     """Return what failed in a run of all cells, as sentences.
 
-    Takes: `cells` and `stored`, what CELLS returns after the run and before.
+    Takes: `cells` and `stored`, what CELLS returns after and before the run.
     """
     found = []
     for number, (cell, before) in enumerate(zip(cells, stored, strict=True)):
@@ -119,10 +120,10 @@ class Processes(threading.Thread):
         return kernel
 
     def seconds(self):
-        """Return the seconds that each user has had of a processor's core."""
+        """Return how many seconds of a processor core each user has had."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # its ended children, too
+            total[user] += sum(it.cpu_times()[:4])  # including its children that have ended
         return total
 
     def run(self):
@@ -141,9 +142,9 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return what is not whole in the decks and JupyterLab behind the hub's prefix.
+    """Return what is wrong in the decks and JupyterLab behind the hub's prefix.
 
-    Takes: `page`, one that shows the deck of classic RISE.
+    Takes: `page`, which shows the deck of classic RISE.
     """
     slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
@@ -195,7 +196,7 @@ def answer_in(file):
 
 
 def run_again(page, processes, user):
-    """Kill a user's kernel; say OK, and run all cells again.
+    """Kill a user's kernel; click OK, and run all cells again.
 
     Raises Problem if what was typed has gone from the page.
     """
@@ -211,8 +212,8 @@ def run_again(page, processes, user):
 def run_all(pages, processes, killed):
     """Run all cells of all users, and kill one kernel halfway.
 
-    Takes: `pages`, the users' own; `killed`, the user whose kernel it is.
-    Returns each user's seconds until the last result, and what failed.
+    Takes: `pages`, one for each user; `killed`, the user whose kernel is
+    killed. Returns each user's seconds until the last result, and what failed.
     """
     stored = {user: page.evaluate(CELLS) for user, page in pages.items()}
     began = time.perf_counter()
@@ -241,9 +242,9 @@ def run_all(pages, processes, killed):
 
 
 def check_saved(page, file):
-    """Wait until Jupyter has saved what was typed, on its own, then reload.
+    """Wait until Jupyter has automatically saved what was typed, then reload.
 
-    Raises Problem if it does not save it, or if it is gone from the page.
+    Raises Problem if it was not saved, or if it is gone from the page.
     """
     began = time.perf_counter()
     while TYPED not in answer_in(file):
@@ -257,7 +258,7 @@ def check_saved(page, file):
 
 
 def check_update(room, page, user):
-    """Publish an update, and raise Problem if it takes a user's answer away."""
+    """Publish an update, and raise Problem if a user's answer gets lost."""
     path = room.repository / f"{SESSION}.ipynb"
     nb = nbformat.read(path, as_version=4)
     nb.cells[1].source += f"\n\n{NEWS}"
@@ -276,7 +277,7 @@ def check_update(room, page, user):
 
 
 def measure(number):
-    """Measure a room of so many users; return its figures and what failed."""
+    """Measure a room with this number of users; return the figures and what failed."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:

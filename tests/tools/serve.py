@@ -1,4 +1,4 @@
-"""`make slides` and `make lab`: a local Jupyter server, and a page in it."""
+"""`make slides` and `make lab`: start a Jupyter server, and open one of its pages."""
 
 import argparse
 import contextlib
@@ -27,7 +27,7 @@ from sessions import (
 from settings import LAB_WITHOUT, LIVE, write_settings
 from sync import sync
 
-HOST = "127.0.0.1"  # nobody but this machine
+HOST = "127.0.0.1"  # only this machine
 START_SECONDS = 60
 FIRST_PORT = 8888
 IN_USE = (
@@ -36,7 +36,7 @@ IN_USE = (
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
-# No search for updates, and nothing that asks our server for what it does not
+# Don't look for updates, and don't request anything that our server does not
 # have.
 WITHOUT = (
     *LAB_WITHOUT,
@@ -49,9 +49,9 @@ WITHOUT = (
 
 
 def port_asked_for(text):
-    """Return the port that the user asked for, None for any free one.
+    """Return the port that the user asked for, or None for any free one.
 
-    Takes: `text` as it was typed. Raises Problem where it is no port.
+    Takes: `text` as it was typed. Raises Problem if it is not a port.
     """
     if not text:
         return None
@@ -63,10 +63,10 @@ def port_asked_for(text):
 
 
 def part_asked_for(text, session):
-    """Return the query that opens a deck at a part, "" for its beginning.
+    """Return the query that opens a deck at a part, or "" for its beginning.
 
     Takes: `text` as it was typed; `session`, its path without suffix. Raises
-    Problem where the session has no such part.
+    Problem if the session has no such part.
     """
     if text in ("", "1"):
         return ""
@@ -97,7 +97,7 @@ def answers(address):
 
 
 def address_in(folder):
-    """Return the address that a server has written down, "" as long as it has not."""
+    """Return the address that a server has written to a file, or "" before it has."""
     for file in folder.glob("jpserver-*.json"):
         with contextlib.suppress(json.JSONDecodeError):  # half-written yet
             said = json.loads(file.read_text("utf-8"))
@@ -108,12 +108,12 @@ def address_in(folder):
 def start(port, token, folder):
     """Start a Jupyter server on a port, and wait until it answers.
 
-    Takes: `port`, 0 for any free one; `folder`, for its log and run-time
-    files. Returns the process and its address, which is "" where the port is
-    in use. Raises Problem where it does not start for another reason.
+    Takes: `port`, or 0 for any free one; `folder`, for its log and run-time
+    files. Returns the process and its address, which is "" if the port is in
+    use. Raises Problem if it does not start for another reason.
     """
-    # Without autosave, what is tried out in front of the club changes no file,
-    # unless somebody saves it.
+    # There is no autosave, so what somebody tries out in front of the club
+    # changes a file only if they save it.
     write_settings(
         folder / "jupyter",
         folder / "data",
@@ -128,7 +128,8 @@ def start(port, token, folder):
     with log.open("w", encoding="utf-8", newline="\n") as file:
         server = subprocess.Popen(
             command,
-            # In the environment: a command line can be read by every user.
+            # The token is in the environment, because every user can read a
+            # command line.
             env=environment(folder) | {"JUPYTER_TOKEN": token},
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -156,18 +157,19 @@ def start(port, token, folder):
 def open_browser(address):
     """Open a page in the person's browser; return whether that was possible."""
     code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    # As they have set it up; in our environment it would be a new one.
+    # The browser gets the person's own settings; without them, it would look
+    # new.
     return not subprocess.run(
         [sys.executable, "-I", "-c", code, address], env=outer()
     ).returncode
 
 
 def serve(path, query, port, folder):
-    """Serve the project until Ctrl-C, with `path` opened or its address printed.
+    """Serve the project until Ctrl-C; open `path`, or print its address.
 
     Takes: `path`, the page under the server's address, and `query`, what
     follows its token; `port`, a number, or None for 8888 or any free one;
-    `folder`, for the server's files. Raises Problem where it does not start.
+    `folder`, for the server's files. Raises Problem if it does not start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
@@ -193,8 +195,8 @@ def prepare(session):
     """Bring a session's .ipynb up to date, so that it can be opened to read.
 
     Takes: the session's path without suffix. Prints what was done, or why
-    nothing could be: a conflict between the halves is no reason not to read
-    one of them. Raises Problem where there is no .ipynb that can be opened.
+    nothing could be done: even if the halves conflict, one of them can be
+    read. Raises Problem if there is no .ipynb that can be opened.
     """
     try:
         done = sync(session, reading=True)
@@ -210,7 +212,7 @@ def prepare(session):
 def own_copy_of(session):
     """Return the reader's own copy of a session, or the session if there is none.
 
-    Prints which of them is opened where there is a copy.
+    If there is a copy, prints which of them is opened.
     """
     copy = session.with_name(f"my_{session.name}")
     if not copy.with_suffix(".ipynb").exists():
@@ -225,7 +227,7 @@ def own_copy_of(session):
 
 
 def page_of(session, page):
-    """Return where the server shows a session.
+    """Return the server's path for a session.
 
     Takes: the session's path without suffix; `page`, one of PAGES.
     """
@@ -246,7 +248,7 @@ def tool():
     if opened == session:
         prepare(session)
     query = part_asked_for(asked.part, opened)
-    # A closed terminal must end the server too.
+    # The server must also stop when the terminal is closed.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
