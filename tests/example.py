@@ -45,7 +45,7 @@ def code(source, count, output="", **metadata):
 
 
 def notebook(cells):
-    """Return a notebook with these cells and with the metadata of our notebooks."""
+    """Return a notebook with these cells and our usual metadata."""
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     return nbformat.v4.new_notebook(

@@ -171,7 +171,7 @@ def write_home(home):
 
 
 def plain_environment(home):
-    """Return the variables of somebody who has configured nothing in this home folder."""
+    """Return the variables of somebody who has configured nothing there."""
     # Caches are shared, because otherwise searching for fonts would take
     # minutes.
     caches = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
@@ -183,7 +183,7 @@ def plain_environment(home):
 
 
 def environment(home):
-    """Return the variables of somebody who has configured everything in it."""
+    """Return the variables of somebody who has configured everything there."""
     theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
     return plain_environment(home) | theirs
 

@@ -141,7 +141,7 @@ def write_site(folder):
 
 
 def write_project(folder, uv, mirror):
-    """Write a project that needs `tiny` and whose uv.lock names pypi.org, like ours."""
+    """Write a project that needs `tiny`; its uv.lock names pypi.org, like ours."""
     tools = folder / "tests" / "tools"
     tools.mkdir(parents=True)
     for name in (
@@ -169,7 +169,7 @@ def write_project(folder, uv, mirror):
 
 
 def write_programs(folder, **more):
-    """Link into a folder the few programs that every machine has, and others by name."""
+    """Link the programs that every machine has, and some others, into a folder."""
     folder.mkdir()
     for name in PROGRAMS:
         (folder / name).symlink_to(shutil.which(name))

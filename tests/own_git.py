@@ -1,4 +1,4 @@
-"""git for tests: it sees neither a person's settings nor the project's repository."""
+"""git for tests, without a person's settings and the project's repository."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Adds to nbval: a tolerance for floats, exercises, and errors for unexecuted cells.
+"""Extends nbval: tolerances for floats, errors for unexecuted cells, exercises.
 
 nbval has no settings for these, so its classes are extended here. This is a
 plugin that pyproject.toml loads by name. `pytest notebooks` would not load a
@@ -77,7 +77,7 @@ sanitize, runtest, collect_init, collect = (
 
 
 def tolerant(cell, output):
-    """Return nbval's text of an output as one that is compared with a tolerance."""
+    """Return nbval's text of an output, to be compared with a tolerance."""
     text = sanitize(cell, output)
     if isinstance(text, str):
         text = Text(text)
@@ -88,7 +88,7 @@ def tolerant(cell, output):
 
 
 def only_if_stored(cell):
-    """Run and compare a cell; refuse one that was never run, which nbval would pass."""
+    """Run and compare a cell; unlike nbval, refuse one that was never run."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
         cell.raise_cell_error(
             "This cell has never been executed: run `make run`."
@@ -97,7 +97,7 @@ def only_if_stored(cell):
 
 
 def without_stderr(self, *args, **kwargs):
-    """Leave out stderr, because warnings contain paths and times of the machine."""
+    """Leave out stderr, because warnings contain paths and times."""
     collect_init(self, *args, **kwargs)
     self.skip_compare += ("stderr",)
 

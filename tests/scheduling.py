@@ -1,4 +1,4 @@
-"""Decides which tests run together and in which order, and shows how long each part took.
+"""Decides which tests run together, and shows how long each part took.
 
 The tests run in several processes, one for each core. The tests of one unit
 share what is costly to set up (a kernel, a browser, a deck), so they run one

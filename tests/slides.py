@@ -98,7 +98,7 @@ def wait_for_lab(page):
 
 
 def measure(page, **options):
-    """Return what does not fit on each slide, beginning with the one that is shown.
+    """Return what does not fit on each slide, from the one shown to the last.
 
     Takes: `options`, for example `slides=1` to measure only the slide shown.
     """
@@ -106,7 +106,7 @@ def measure(page, **options):
 
 
 def walk(page):
-    """Return what does not fit on each slide of a deck that is at its first slide."""
+    """Return what does not fit on each slide of a deck that shows the first one."""
     first = page.evaluate_handle(SHOWN)
     problems = measure(page, slides=1)
     # Press a real key once. For the other slides, the page itself moves on,
@@ -155,7 +155,7 @@ class Deck:
         assert not problems, "\n".join(problems)
 
     def assert_explorables_move(self):
-        """Assert that each picture follows its slider, and that the deck does not move."""
+        """Assert that each picture follows its slider while the deck stays."""
         page = self.page
         for number, place in enumerate(page.evaluate(PLACES)):
             page.evaluate(GO, place)

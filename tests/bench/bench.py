@@ -122,7 +122,7 @@ def train_our_gpt():
 
 
 def nanogpt():
-    """Train the reference; return its seconds and its loss in nats per character."""
+    """Train the reference; return its seconds and its loss in nats."""
     uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]

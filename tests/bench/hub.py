@@ -156,7 +156,7 @@ class Hub:
 
 @contextlib.contextmanager
 def hub(folder):
-    """Start a hub in a folder, and stop it and all of its users' servers at the end.
+    """Start a hub in a folder, and stop it with all of its servers at the end.
 
     Yields a Hub. Raises Problem if it doesn't start.
     """

@@ -27,7 +27,7 @@ RATE, LEAST, WARM_UP, DECAY, BETAS = 1e-3, 1e-4, 100, 0.1, (0.9, 0.99)
 
 
 class Block(nn.Module):
-    """One block of the Transformer, which maps (batch, time, width) to the same shape."""
+    """One block of the Transformer; keeps the shape (batch, time, width)."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The model, which maps tokens (batch, time) to logits (batch, time, vocabulary)."""
+    """Maps tokens (batch, time) to logits (batch, time, vocabulary)."""
 
     def __init__(self, vocabulary):
         super().__init__()

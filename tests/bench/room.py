@@ -1,4 +1,4 @@
-"""Ten people on a JupyterHub: do all of them get results, and does nobody lose any?
+"""Ten people on a JupyterHub: does everybody get results, and keep them?
 
 usage: .venv/bin/python tests/bench/room.py [--users 10] [--store]
 
@@ -123,7 +123,7 @@ class Processes(threading.Thread):
         """Return how many seconds of a processor core each user has had."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # including its children that have ended
+            total[user] += sum(it.cpu_times()[:4])  # with ended children
         return total
 
     def run(self):
@@ -277,7 +277,7 @@ def check_update(room, page, user):
 
 
 def measure(number):
-    """Measure a room with this number of users; return the figures and what failed."""
+    """Measure a room with some users; return the figures and what failed."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:

@@ -53,7 +53,7 @@ def starts(path):
 
 
 def places_on_windows(variables):
-    """Return where browsers may be on Windows, given the variables of a process."""
+    """Return where browsers may be on Windows, given some variables."""
     folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
     return [
         str(PureWindowsPath(folder, name))
@@ -66,7 +66,8 @@ def find():
     """Return the path of a Chromium on this machine, or "" if there is none."""
     for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
-        if path and starts(path):  # Ubuntu's program may only say where to get it
+        # Ubuntu's program may only say where to get Chromium.
+        if path and starts(path):
             return path
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path

@@ -188,7 +188,7 @@ def allowed():
 
 
 def outer():
-    """Return the environment for one of the person's own programs, with their settings.
+    """Return the environment for the person's own programs, with their settings.
 
     Their browser needs this: without the settings, it would look newly
     installed.
@@ -215,7 +215,7 @@ def enter(folder, keep=()):
 
 
 def is_writable(path):
-    """Return whether a folder can be written to, or can be made if there is none."""
+    """Return whether a folder can be written to, or else can be made."""
     path = Path(path).absolute()
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -223,7 +223,7 @@ def is_writable(path):
 
 
 def link_installers(config):
-    """Let uv and pip find their mirrors, although the configuration folder is ours."""
+    """Let uv and pip find their mirrors, even in our configuration folder."""
     theirs = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     if ON_WINDOWS:
         theirs = os.environ.get("APPDATA", theirs)

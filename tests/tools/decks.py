@@ -91,7 +91,7 @@ def packages():
 
 
 def title_of(nb):
-    """Return a session's title: the headings of its first cell, joined by commas."""
+    """Return a session's title: the headings of its first cell."""
     return ", ".join(re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M))
 
 
@@ -121,7 +121,7 @@ def minutes_to_read(nb):
 
 
 def about(nb):
-    """Return how many slides a session has, and how long it takes to read and run."""
+    """Return how many slides a session has, and how long it takes."""
     return (
         f"{len(slides_of(nb))} slides. About {minutes_to_read(nb)} minutes to read; "
         f"its code runs in under {nb.metadata.running_seconds} seconds."
@@ -209,7 +209,7 @@ def print_deck(page, deck, suffix):
 
 
 def print_handouts(deck):
-    """Write a deck's PDFs beside it, with a Chromium that only this thread uses."""
+    """Write a deck's PDFs beside it, with a Chromium for this thread only."""
     with chromium() as browser:
         page, _ = page_of(browser)
         for suffix in PRINTED:
@@ -217,7 +217,7 @@ def print_handouts(deck):
 
 
 def index_of(folder):
-    """Return the HTML of a page that links to the decks in a folder and their PDFs."""
+    """Return the HTML of a page that links to all decks and PDFs in a folder."""
     sessions = []
     for deck in sorted(folder.glob("[0-9][0-9]_*.html")):
         html = deck.read_text(encoding="utf-8")

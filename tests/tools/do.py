@@ -41,7 +41,7 @@ def usage():
 
 
 def programs_for(arguments):
-    """Return the programs that Python has to start, one after another, for a command.
+    """Return the programs that Python has to start for a command, in order.
 
     Takes: the words after `do.py`, such as ["slides", "SESSION=3"]. If they
     ask for something that does not exist, ends the process with a list of the

@@ -55,8 +55,10 @@ def settings():
 def call(*command, said=None):
     """Run a program in the project's folder; return its result.
 
-    Takes: `said`, the program's input. """ variables = settings() if LOCKED[0]
-    in command:
+    Takes: `said`, the program's input.
+    """
+    variables = settings()
+    if LOCKED[0] in command:
         variables = {k: v for k, v in variables.items() if k not in MIRRORS}
     return subprocess.run(
         command,
@@ -126,7 +128,7 @@ def find_python(uv):
 
 
 def has_mirror():
-    """Return whether packages should come from a mirror instead of uv.lock's addresses."""
+    """Return whether packages should come from a mirror."""
     if any(settings().get(name) for name in MIRRORS):
         return True
     folder = os.environ.get("APPDATA" if ON_WINDOWS else "XDG_CONFIG_HOME")

@@ -118,7 +118,7 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) for each exercise, to prove that its solution is accepted.
+    """Yield (name, code) for each exercise, to prove its solution correct.
 
     Takes: a session's notebook, and its path without suffix.
     """

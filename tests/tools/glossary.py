@@ -109,7 +109,7 @@ def unlikely(entry, place):
 
 
 def explaining(notebooks):
-    """Yield the cells that may explain a term, each with its session and last heading."""
+    """Yield the cells that may explain a term, with session and last heading."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:
@@ -121,7 +121,7 @@ def explaining(notebooks):
 
 
 def free(text):
-    """Return a text of the same length, with the parts blank that must not get links."""
+    """Blank the parts of a text that must not get links; keep its length."""
     return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
 
 

@@ -1,4 +1,4 @@
-"""`make slides` and `make lab`: start a Jupyter server, and open one of its pages."""
+"""`make slides` and `make lab`: start a Jupyter server, and open a page."""
 
 import argparse
 import contextlib
@@ -97,7 +97,7 @@ def answers(address):
 
 
 def address_in(folder):
-    """Return the address that a server has written to a file, or "" before it has."""
+    """Return the address that a server has written to a file, or "" until then."""
     for file in folder.glob("jpserver-*.json"):
         with contextlib.suppress(json.JSONDecodeError):  # half-written yet
             said = json.loads(file.read_text("utf-8"))

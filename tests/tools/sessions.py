@@ -247,7 +247,7 @@ def from_ipynb(text):
 
 
 def from_md(text):
-    """Return the notebook that a Markdown text describes, or None if it is cut off.
+    """Return the notebook that a Markdown text describes, None if it is cut off.
 
     If it does not describe a notebook, raises whatever jupytext raises.
     """

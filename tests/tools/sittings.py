@@ -55,7 +55,7 @@ def notes_of(cells):
 
 
 def minutes_of(slide):
-    """Return the minutes at the beginning of a slide's notes, or 0 if it has none."""
+    """Return the minutes that begin a slide's notes, or 0 if it has none."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 

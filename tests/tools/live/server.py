@@ -55,7 +55,7 @@ def said(nb):
 
 
 def joined(outputs):
-    """Return a cell's outputs, with consecutive texts on the same stream joined."""
+    """Return a cell's outputs; join consecutive texts on the same stream."""
     parts = []
     for output in outputs:
         if (
@@ -86,7 +86,7 @@ def saved(nb, before, is_ours):
 
 
 class Checkpoints(AsyncFileCheckpoints):
-    """Stores checkpoints among the server's own files, not beside the notebooks."""
+    """Keeps checkpoints among the server's files, not beside the notebooks."""
 
     def checkpoint_path(self, checkpoint_id, path):
         """Return the path of a file's checkpoint."""
@@ -114,21 +114,21 @@ class Contents(AsyncLargeFileManager):
         return file.suffix == ".ipynb" and pair in all_pairs()
 
     def mark_trusted_cells(self, nb, path=""):
-        """Trust the project's notebooks and their copies, so that tables and drawings are shown."""
+        """Trust the project's notebooks and copies, so that drawings are shown."""
         if self.is_ours(path, "my_"):
             self.notary.mark_cells(nb, True)
         else:
             super().mark_trusted_cells(nb, path)
 
     async def get(self, path, *args, **settings):
-        """Return a file. Every notebook asks for our kernel, so nobody has to choose one."""
+        """Return a file; let every notebook ask for our kernel."""
         model = await super().get(path, *args, **settings)
         if model["type"] == "notebook" and model["content"]:
             model["content"].metadata.kernelspec = KERNELSPEC
         return model
 
     async def save(self, model, path=""):
-        """Save a file, unless it is a notebook with the same content as the file."""
+        """Save a file, unless it is a notebook with unchanged content."""
         file = Path(self._get_os_path(path))
         if model.get("type") == "notebook" and file.exists():
             # A request may contain its texts as lists of lines, as files do.
