@@ -1,4 +1,4 @@
-"""The sessions hold on other devices, as far as a CPU can try it."""
+"""What sessions claim holds on other devices, as far as a CPU can test it."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ from sessions import KERNELSPEC, NOTEBOOKS, all_pairs
 from tests.bench.device import LIKE, failures_of, run_here
 from tests.plugin import OLDER, pytest_configure
 
-# The others are run every week, by tests/bench/device.py.
+# tests/bench/device.py runs the others every week.
 FAST = [
     pair
     for pair in all_pairs()
@@ -68,7 +68,7 @@ print(has["X86_V3"], zlib.crc32(jnp.tanh(x @ w / 10).tobytes()))"""
 )
 def test_an_older_processor_is_imitated(monkeypatch):
     for name in OLDER["SSE4_2"]:
-        monkeypatch.setenv(name, "")  # and put back after the test
+        monkeypatch.setenv(name, "")  # and restored after the test
     said = {}
     for isa in ("SSE4_2", "AVX2"):
         pytest_configure(SimpleNamespace(getoption=lambda _, isa=isa: isa))

@@ -1,4 +1,4 @@
-"""Figures that move: each follows its slider, and is a picture without scripts."""
+"""Figures that move follow their sliders; without scripts, they stand still."""
 
 import json
 import re
@@ -13,7 +13,7 @@ MOST = 20_000  # characters in an output
 
 
 def explorables_of(session):
-    """Return the HTML of each output of a session that holds an explorable."""
+    """Return the HTML of each output of a session that contains an explorable."""
     htmls = [
         output["data"]["text/html"]
         for cell in read_ipynb(session).cells
@@ -33,7 +33,7 @@ on_each = pytest.mark.parametrize("html", EXPLORABLES)
 
 
 def open_plain(browser, html, **settings):
-    """Open an output as a page of its own, and return the page."""
+    """Open an output as a separate page, and return the page."""
     page, outside = page_of(browser, viewport=SMALL, **settings)
     page.set_content(f"<main>{html}</main>")
     assert not outside, "An explorable tried to load these from the network."
@@ -41,12 +41,12 @@ def open_plain(browser, html, **settings):
 
 
 def picture(page):
-    """Return the SVG that the page shows at the moment."""
+    """Return the SVG that the page currently shows."""
     return unquote(page.get_attribute(".explorable img", "src"))
 
 
 def moved(page, act):
-    """Return whether `act` changes the picture, its alt text and what is said."""
+    """Return whether `act` changes the picture, its alt text and its output."""
 
     def state():
         said = page.inner_text(".explorable output")
@@ -65,7 +65,7 @@ def moved(page, act):
 def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
     page = open_plain(browser, html, has_touch=True)
     slider = page.locator(".explorable input[type=range]")
-    # What the deck around it would see of the keys.
+    # Record the keys that the deck around it would receive.
     page.evaluate(
         "window.heard = []; document.addEventListener("
         "'keydown', (event) => window.heard.push(event.key))"

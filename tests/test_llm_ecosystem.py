@@ -1,6 +1,6 @@
 """Session 5 keeps its promises: each model has a source, each request an answer.
 
-The server's code is the notebook's own: its cells tagged `for-solutions`.
+The server's code comes from the notebook's cells tagged `for-solutions`.
 """
 
 import json
@@ -26,8 +26,8 @@ NUMBERS = [
 YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
-DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month where it is not known
-PLAUSIBLE = {  # what no model of the table should leave by mistyped zeros
+DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month if the day is unknown
+PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
     "parameters_total": (1e8, 1e13),
     "parameters_active": (1e8, 1e13),
     "context": (128, 2e7),
@@ -36,9 +36,9 @@ PLAUSIBLE = {  # what no model of the table should leave by mistyped zeros
 
 
 def faults_of(models):
-    """Return what is wrong with a table of models, a sentence for each row.
+    """Return what is wrong with a table of models, as a list of phrases.
 
-    Takes: the table, every cell a string, empty where nothing was published.
+    Takes: the table, whose cells are strings, empty if nothing was published.
     """
     if list(models.columns) != COLUMNS:
         return [f"the columns should be {', '.join(COLUMNS)}"]
@@ -85,13 +85,13 @@ def faults_of(models):
 
 @pytest.fixture
 def models():
-    """Return the table as it was written: every cell a string."""
+    """Return the table as it was written, with every cell as a string."""
     return pd.read_csv(TABLE, dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")
 def session():
-    """Return the names that the session's cells define, its server running."""
+    """Return the names that the session's cells define, while its server runs."""
     names, here = {"__name__": "session"}, os.getcwd()
     os.chdir(NOTEBOOKS)
     try:

@@ -1,6 +1,6 @@
-"""What every notebook promises, read off its two files without running it.
+"""Every notebook keeps its promises, checked in its two files without running it.
 
-That its outputs are those of a fresh run is for nbval, on each .ipynb itself.
+nbval checks on each .ipynb that the outputs are those of a fresh run.
 """
 
 import re
@@ -16,7 +16,7 @@ from sync import checksum, content
 from tests.plugin import FLOAT, WITHIN
 
 PAIRS = all_pairs()
-# How many cells of each notebook may go uncompared; each says why itself.
+# How many cells of each notebook may stay uncompared; each cell says why.
 UNCOMPARED = {
     "notebooks/01_models_and_gradients": 2,
     "notebooks/02_neural_nets": 4,
@@ -46,7 +46,7 @@ def code_cells(nb):
 
 
 def shown(nb):
-    """Return the cells that a deck shows, with the slide type that each has."""
+    """Return the cells that a deck shows, each with its slide type."""
     cells = [(c, kind_of(c)) for c in nb.cells]
     return [
         (cell, kind) for cell, kind in cells if kind not in ("skip", "notes")

@@ -1,6 +1,6 @@
-"""A session fits into an evening, and the room has something to look at.
+"""A session fits into an evening and shows the room enough pictures.
 
-`python tests/tools/sittings.py` prints the figures that are tested here.
+`python tests/tools/sittings.py` prints the figures that these tests check.
 """
 
 import json
@@ -16,8 +16,8 @@ from slides import SESSIONS
 from tests import example
 
 SLIDES, MINUTES = 60, 75  # at most, in one sitting
-# These meet all conventions but one: they show too few pictures. The list may
-# only shrink.
+# These sessions meet all conventions except one: they show too few pictures.
+# The list may only get shorter.
 FEW_PICTURES = {
     "01_models_and_gradients",
     "03_architectures",
@@ -33,7 +33,7 @@ LATER_PARTS = [
 
 
 def faults_of(nb):
-    """Return what keeps a session from fitting into its evenings, as sentences."""
+    """Return sentences that say why a session does not fit into its evenings."""
     faults = []
     for it in sittings_of(nb):
         faults += [
@@ -113,10 +113,10 @@ def test_each_way_not_to_fit_is_caught(nb):
 
 
 def missing_in(nb, number, folder):
-    """Return what a part of a session uses, but a fresh kernel does not know.
+    """Return the names that a part of a session uses but a fresh kernel lacks.
 
     Takes: the notebook, the part's number, and the folder in which the kernel
-    starts. Runs only the cell with which the part starts.
+    starts. Only the cell that starts the part is run.
     """
     code = [
         cell

@@ -1,4 +1,4 @@
-"""`make sync` never loses work, and whatever it advises can be done."""
+"""`make sync` never loses work, and its advice always works."""
 
 import functools
 import json
@@ -27,13 +27,14 @@ from tests.scheduling import pytest_ignore_collect
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
-# Put together, or `make lint` would find the mistakes here, too.
+# The words are put together, because otherwise `make lint` would find the
+# mistakes here.
 MISSPELT, CORRECT = "reci" + "eve", "receive"
 MD, IPYNB = PAIR.with_suffix(".md"), PAIR.with_suffix(".ipynb")
 
 
 def ten_cells():
-    """Return a notebook with ten cells, as `make run` would have stored it."""
+    """Return a notebook with ten cells, as `make run` would store it."""
     printed = [new_output("stream", text="3\n")]
     title, *texts = (
         new_markdown_cell(text) for text in ("# Nets", "One\n\nTwo", "Three")
@@ -55,7 +56,7 @@ def ten_cells():
 
 @functools.cache
 def halves():
-    """Return the texts of a pair whose halves agree, and know it."""
+    """Return the texts of a pair whose halves agree and whose checksum says so."""
     nb = ten_cells()
     MD.write_text(as_md(nb), encoding="utf-8")
     nbformat.write(cleaned(nb), IPYNB)
@@ -72,7 +73,7 @@ def make_pair(pair):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
-    """Stand in a folder that holds the settings and one pair, and no git."""
+    """Work in a folder with the settings and one pair, but without git."""
     for name in ("pyproject.toml", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -82,7 +83,7 @@ def project(tmp_path, monkeypatch):
 
 
 def edit(path, old, new):
-    """Replace text in a file, which holds it."""
+    """Replace text that a file contains."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -97,7 +98,7 @@ def change(path, *changes):
 
 
 def files():
-    """Return what every file of the project holds, and when it was written."""
+    """Return the content and the time of every file of the project."""
     return {
         path: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in Path().rglob("*")
@@ -106,7 +107,7 @@ def files():
 
 
 def command(module, *arguments):
-    """Do what `make sync` or `make run` does; return what it says."""
+    """Do what `make sync` or `make run` does; return the output."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{module.__name__}.py", *arguments])
@@ -119,7 +120,7 @@ def command(module, *arguments):
 
 
 def refused(*arguments):
-    """Return why `make sync` refuses; nothing may have changed."""
+    """Return why `make sync` refuses; assert that nothing has changed."""
     before = files()
     said = command(sync, *arguments)
     assert files() == before
@@ -255,7 +256,7 @@ def test_an_interrupted_sync_loses_nothing(monkeypatch, edited, writes):
     assert read_ipynb(PAIR).cells[2].source == "a - b"
 
 
-# What an editor adds is no edit.
+# What an editor adds does not count as an edit.
 
 
 def in_cells(**added):
@@ -345,7 +346,7 @@ ALL_EDITORS = [it for name, it in BY_EDITORS.items() if name != "no kernel"]
 
 
 def encoded(bom=b"", newline=b"\n", end=b"\n"):
-    """Return a function that writes the same text in another way."""
+    """Return a function that writes the same text in a different form."""
 
     def convert(path):
         text = path.read_text(encoding="utf-8-sig").strip().encode()
@@ -369,7 +370,7 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     before = files()
     assert sync.sync(PAIR) == ""
     assert files() == before
-    # And it does not turn an edit of the other half into a conflict.
+    # It does not turn an edit of the other half into a conflict, either.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
@@ -408,7 +409,7 @@ def test_nothing_that_an_editor_adds_reaches_the_md():
 
 
 def test_what_an_editor_adds_is_dropped_and_nothing_else():
-    """`cleaned` is for whoever saves a notebook."""
+    """Every tool that saves a notebook uses `cleaned`."""
     clean = read_ipynb(PAIR)
     assert cleaned(clean) == clean
     change(IPYNB, *ALL_EDITORS)
@@ -486,11 +487,11 @@ def test_the_checksum_survives_an_editors_save(paired):
     assert agree()
 
 
-# Conflicts, and what settles them.
+# Conflicts, and how to resolve them.
 
 
 def conflict(pair=PAIR, number=0):
-    """Edit both halves of a pair, each in another cell."""
+    """Edit both halves of a pair in different cells."""
     edit(pair.with_suffix(".md"), "answer_1 = None", f"answer_1 = {number}")
     edit(pair.with_suffix(".ipynb"), "# Nets", f"# Nets {number}")
 
@@ -573,7 +574,7 @@ def test_the_command_ends_with_a_sentence_and_its_status():
 
 
 def move_out(path):
-    """Move a file out of notebooks/, as we are told to."""
+    """Move a file out of notebooks/, as the message says."""
     shutil.move(path, Path(path.name))
 
 
@@ -753,13 +754,13 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
     assert same_cell or "# Network" in cells
 
 
-# Somebody who reads: nothing stops `make lab`, `make slides` or `make lint`.
+# A reader can always use `make lab`, `make slides` and `make lint`.
 
 
 def opened(monkeypatch, page, session="2"):
     """Do what `make lab` or `make slides` does, up to its server.
 
-    Returns the page that it would open, "" if none, and what it says.
+    Returns the page that it would open, or "", and its output.
     """
     pages, said = [], []
     arguments = ["serve.py", page, "--session", session]
@@ -875,7 +876,7 @@ COPY, BACK = re.findall(
 
 
 def shell(line):
-    """Do what the README says, on the session of these tests."""
+    """Follow the README's instructions, with the session of these tests."""
     line = line.replace("02_neural_nets", PAIR.name)
     program, *words = line.split()
     if program == "git":
@@ -886,7 +887,7 @@ def shell(line):
 
 @pytest.fixture
 def upstream(project, tmp_path_factory, monkeypatch):
-    """Stand in a clone of the project; return what it was cloned from."""
+    """Work in a clone of the project; return the original."""
     git(project, "init", "-q", "-b", "main")
     git(project, "add", ".")
     git(project, "commit", "-qm", "start")
@@ -897,7 +898,7 @@ def upstream(project, tmp_path_factory, monkeypatch):
 
 
 def update(upstream, monkeypatch):
-    """Let the series change the very cell that holds the answer."""
+    """Let the series change the same cell that contains the answer."""
     with monkeypatch.context() as patch:
         patch.chdir(upstream)
         edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")
@@ -962,12 +963,12 @@ def test_the_tests_leave_a_readers_own_notebooks_out(pytestconfig):
     assert not left_out(Path("elsewhere.ipynb"))
 
 
-# `make lint` checks what the project says, and no answer.
+# `make lint` checks the project's own text, but not a reader's answers.
 
 
 @pytest.fixture
 def linted(project, monkeypatch, capfd):
-    """Return a function that does `make lint`, and returns what it finds."""
+    """Return a function that runs `make lint` and returns what it finds."""
     make_pair(PAIR.parent / "solutions" / PAIR.name)
     Path("tests").mkdir()
     Path("tests/test_a.py").write_text("a = 1\n", encoding="utf-8")
@@ -990,7 +991,8 @@ def test_no_answer_stops_lint(linted):
         f"To {MISSPELT}", encoding="utf-8"
     )
     assert linted() == ""
-    # Nor one that `make sync` has copied, even if it is no Python at all.
+    # It ignores an answer that `make sync` has copied, even if it is not
+    # Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
     change(
         IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
@@ -1024,12 +1026,12 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
     assert linted() == ""
 
 
-# git in tests.
+# How tests use git.
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
-    """A hook starts us with the names of the real repository and its index."""
+    """Start like a git hook, which names the real repository and its index."""
     git(project, "init", "-q")
     git(project, "add", ".")
     hook = project / ".git" / "hooks" / "pre-commit"

@@ -203,8 +203,8 @@ def put_aside(path):
 def write_ipynb(pair, nb, agreed=False):
     """Clean a notebook and write it to `pair`.ipynb completely or not at all.
 
-    Takes: `agreed`, whether the .md has the same content, so that the checksum
-    must be updated.
+    Takes: `agreed`, whether the .md has the same content; if so, the checksum
+    is updated.
     """
     nb = cleaned(nb)
     if agreed:

@@ -73,9 +73,8 @@ def saved(nb, before, is_ours):
     """Return the notebook that should be written after an edit.
 
     Takes: `nb`, as the editor sent it; `before`, as it is on the disk;
-    `is_ours`, whether it belongs to the project, because editors add nothing
-    to our own notebooks. The metadata of the kernel stay as they are on the
-    disk.
+    `is_ours`, whether it belongs to the project; such a notebook gets nothing
+    that editors add. The metadata of the kernel stay as they are on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
