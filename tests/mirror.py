@@ -100,7 +100,7 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(folder, tls="", **settings):
-    """Serve a folder on the loopback address, and give this address.
+    """Serve a folder on the loopback address, and yield its address.
 
     Takes: `folder`; `tls`, the path of a certificate with its key, if TLS
     should be used; `settings`, attributes of Mirror.

@@ -162,7 +162,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--isa",
         choices=OLDER,
-        help="compute with the instructions of an older processor only",
+        help="use only the instructions of an older processor",
     )
 
 

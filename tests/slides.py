@@ -176,7 +176,8 @@ class Deck:
             )
             page.wait_for_timeout(200)  # a deck receives keys as messages
             assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
-                "The arrow keys move the deck, but they should move the slider."
+                "The arrow keys move the deck, but they should move the "
+                "slider."
             )
 
     def assert_typeset(self):

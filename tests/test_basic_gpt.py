@@ -252,7 +252,8 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights have changed: bring their card in data/README.md up to date."
+        "The weights have changed: bring their card in data/README.md up to "
+        "date."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))

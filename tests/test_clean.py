@@ -1,4 +1,4 @@
-"""A person's own settings don't reach our processes, except necessary ones."""
+"""Only the necessary ones of a person's settings reach our processes."""
 
 import os
 import subprocess

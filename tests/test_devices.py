@@ -51,8 +51,8 @@ def test_a_cpu_can_round_like_a_gpu():
 def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
     failures = failures_of(run_here(pair, like="gpu"))
     assert not failures, (
-        "Ask for full precision where two results should be equal, and else "
-        "allow for TF32: an error of about 1/1000 of each factor."
+        "Ask for full precision where two results should be equal, and "
+        "otherwise allow for TF32: an error of about 1/1000 of each factor."
     )
 
 

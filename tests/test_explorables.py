@@ -75,8 +75,8 @@ def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
         assert moved(page, lambda key=key: page.keyboard.press(key))
     page.keyboard.press("Space")
     assert page.evaluate("window.heard") == [" "], (
-        "The deck must receive the space bar, which leaves the slide, but none "
-        "of the keys that move the slider."
+        "The deck must receive the space bar, which leaves the slide, but "
+        "none of the keys that move the slider."
     )
 
     box = slider.bounding_box()

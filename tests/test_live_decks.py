@@ -1,4 +1,4 @@
-"""The live decks fit and run: in classic RISE, and in JupyterLab."""
+"""The live decks fit and run, both in classic RISE and in JupyterLab."""
 
 import json
 import os

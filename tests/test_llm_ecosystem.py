@@ -38,7 +38,7 @@ PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
 def faults_of(models):
     """Return what is wrong with a table of models, as a list of phrases.
 
-    Takes: the table, whose cells are strings, empty if nothing was published.
+    Takes: the table, whose cells are strings (empty if nothing was published).
     """
     if list(models.columns) != COLUMNS:
         return [f"the columns should be {', '.join(COLUMNS)}"]

@@ -63,7 +63,8 @@ def test_both_halves_of_a_pair_say_the_same(pair):
         f"{pair}.md and .ipynb differ: run `make sync`, then `make run`."
     )
     assert nb.metadata.get("checksum") == checksum(content(nb)), (
-        f"The checksum in {pair}.ipynb belongs to another text: run `make sync`."
+        f"The checksum in {pair}.ipynb belongs to another text: run "
+        "`make sync`."
     )
 
 
@@ -131,7 +132,7 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
                 if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
-                f"Say why it is compared with tolerance, reason="
+                f"Say why it is compared with a tolerance, reason="
                 f'"…", and print what is compared as floats:\n{cell.source}'
             )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
@@ -219,8 +220,8 @@ def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
             if cell.cell_type == "markdown"
         )
         assert not (runs or asks) or len(shown) < len(slide), (
-            "Say in a cell of slide type notes what the presenter should do here:\n"
-            + shown[0].source
+            "Say in a cell of slide type notes what the presenter should do "
+            "here:\n" + shown[0].source
         )
 
 

@@ -32,7 +32,7 @@ def bench():
 
 
 def cell(*kinds, done=True, error=None):
-    """Return what room.py sees of a code cell."""
+    """Return a code cell as room.py sees it."""
     return {"done": done, "error": error, "kinds": list(kinds)}
 
 

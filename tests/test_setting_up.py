@@ -52,7 +52,7 @@ def run(command, folder, env):
 
 
 def one_sentence(said):
-    """Return the last line of a message, of which all lines are for people."""
+    """Return the last line of a message in which every line is for people."""
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
     assert lines, "It failed without a message."
@@ -113,7 +113,7 @@ def small(tmp_path_factory, uv, site):
 
 @pytest.fixture
 def bare(tmp_path, small, uv, monkeypatch):
-    """Work in a copy of it, on a machine with few programs, uv and Python."""
+    """Work in a copy of this project, with few programs besides uv and Python."""
     shutil.copytree(small, tmp_path / "project")
     (tmp_path / "home").mkdir()
     python = Path(sys.base_prefix, "bin", "python3")
@@ -131,7 +131,7 @@ def make_env(
 ):
     """Run `make env` with few programs; return its status and output.
 
-    Takes: `by`, which makes it: "sh", or a file that Python runs.
+    Takes: `by`, which is "sh" or a file that Python runs.
     """
     env = {
         "HOME": str(bare / "home"),
@@ -226,7 +226,8 @@ def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
     status, said = make_env(bare, **theirs)
     assert status == 0, said
     assert said.splitlines() == [
-        "Setting up the environment in .venv (only once; this takes a few minutes) ..."
+        "Setting up the environment in .venv (only once; this takes a few "
+        "minutes) ..."
     ]
     assert runs(bare)
     assert make_env(bare, **theirs) == (0, "")

@@ -37,8 +37,8 @@ def faults_of(nb):
     faults = []
     for it in sittings_of(nb):
         faults += [
-            f"Begin these notes with, for example, '> 2 min.', and each line with '>', "
-            f"so that they look like an aside:\n{note}"
+            "Begin these notes with, for example, '> 2 min.', and each line "
+            f"with '>', so that they look like an aside:\n{note}"
             for note in it.loose
         ]
         if it.slides > SLIDES:
@@ -57,7 +57,8 @@ def faults_of(nb):
         if 10 * it.silent > it.slides:
             faults.append(
                 f"The code on {it.silent} of {it.slides} slides shows no "
-                "output, but at most one in ten may: move it into the reading text."
+                "output, but at most one in ten may: move it into the reading "
+                "text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -73,7 +74,8 @@ def test_each_sitting_fits_into_an_evening_and_shows_pictures(session):
     few = [fault for fault in faults if "show a picture" in fault]
     if session.name in FEW_PICTURES:
         assert few, (
-            f"{session.name} now meets the conventions: remove it from the list."
+            f"{session.name} now meets the conventions: remove it from the "
+            "list."
         )
         assert faults == few, "\n".join(faults)
     else:
@@ -149,8 +151,8 @@ def missing_in(nb, number, folder):
 def test_a_part_can_be_started_with_a_fresh_kernel(session, number):
     missing = missing_in(read_ipynb(session), number, str(NOTEBOOKS))
     assert not missing, (
-        f"Part {number} of {session.name} needs these names from an earlier part: tag the "
-        f"cells that define them for-part-{number}.\n{missing}"
+        f"Part {number} of {session.name} needs these names from an earlier "
+        f"part: tag the cells that define them for-part-{number}.\n{missing}"
     )
 
 

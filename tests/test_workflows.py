@@ -1,4 +1,4 @@
-"""All that the workflows on GitHub run exists, and the site gets published."""
+"""What the workflows on GitHub run exists, and the site gets published."""
 
 import os
 import re

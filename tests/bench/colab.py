@@ -111,7 +111,8 @@ def tool():
             failed += [pair.name] if done.returncode else []
     if failed:
         raise Problem(
-            f"These fail on Colab; the lines above say why: {', '.join(failed)}."
+            "These fail on Colab; the lines above say why: "
+            f"{', '.join(failed)}."
         )
 
 

@@ -43,8 +43,8 @@ def run_here(pair, like=""):
 
     Takes: `pair`; `like`, the device whose rounding is imitated. Returns a
     notebook with two additional cells: the first one sets the rounding, and
-    the last one prints the device. JAX is not asked for the device before,
-    because Session 4 could then no longer ask for a second one.
+    the last one prints the device. JAX is not asked for the device any
+    earlier, because Session 4 could then no longer ask for a second one.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"

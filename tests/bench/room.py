@@ -155,7 +155,9 @@ def faults_behind_prefix(room, user, page):
         wait_for_lab(lab)
         for name, deck in (("RISE", page), ("JupyterLab's deck", lab)):
             if (count := deck.evaluate(COUNT)) != slides:
-                faults.append(f"{name} has {count} slides of {slides}.")
+                faults.append(
+                    f"{name} has {count} slides instead of {slides}."
+                )
             faults += [f"{name}: {it}" for said in walk(deck) for it in said]
         lab.goto(f"{base}/lab/tree/{PAGE}")
         lab.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
@@ -356,7 +358,8 @@ def tool():
             "\n".join(
                 [
                     *failed,
-                    "The room exceeds its limits, or something failed; see above.",
+                    "The room exceeds its limits, or something failed; see "
+                    "above.",
                 ]
             )
         )

@@ -33,8 +33,8 @@ OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
 # No other machine can be reached, as if there were no network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
-    "Chromium was not found and could not be installed: install it yourself (on Debian: "
-    "apt install chromium; on Windows: Chrome or Edge; elsewhere: "
+    "Chromium was not found and could not be installed: install it yourself "
+    "(on Debian: apt install chromium; on Windows: Chrome or Edge; elsewhere: "
     f"{env.program('.venv', 'python')} -m playwright install chromium), "
     "then run the same command again."
 )

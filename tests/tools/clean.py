@@ -280,7 +280,8 @@ def advice(error):
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"Access to {place} was refused: change its owner or its "
-            f"permissions, or copy the project to a folder that you own, {again}"
+            "permissions, or copy the project to a folder that you own, "
+            f"{again}"
         )
     if number == errno.ENOENT and "temporary directory" in str(error):
         return (
@@ -293,7 +294,7 @@ def advice(error):
 def main(programs, python=sys.executable):
     """Run programs in a clean environment until one fails; exit with its status.
 
-    Takes: `programs`, each the arguments of Python; `python`, its path.
+    Takes: `programs`, each a list of arguments for Python; `python`, its path.
     """
     # Ctrl-C reaches the child as well, and the child decides what it means. It
     # would inherit SIG_IGN, but it does not inherit a function.

@@ -1,4 +1,4 @@
-"""Makes the project's own environment, .venv, or brings it up to uv.lock.
+"""Makes the project's own environment, .venv, or brings it in line with uv.lock.
 
 This is for Windows, and for other systems without sh. Elsewhere, env.sh does
 the same, because a machine that has make may have no Python. If there is
@@ -144,8 +144,8 @@ def say(text):
 def make():
     """Make the environment if it is missing or differs from uv.lock.
 
-    Returns the path of its Python. Ends the process with a sentence if that is
-    not possible.
+    Returns the path of its Python. If that is not possible, ends the process
+    with a sentence that says why.
     """
     python = program(ROOT / ".venv", "python")
     uv = find_uv()
@@ -160,7 +160,8 @@ def make():
     sentence = "The environment could not be made; the lines above say why."
     if not python.exists():
         say(
-            "Setting up the environment in .venv (only once; this takes a few minutes) ..."
+            "Setting up the environment in .venv (only once; this takes a few "
+            "minutes) ..."
         )
         # Relocatable means that its programs still start after the folder was
         # moved.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the project's own environment, .venv, or brings it up to uv.lock.
+# Makes the project's own environment, .venv, or brings it in line with uv.lock.
 # Every target of the Makefile calls it first. If there is nothing to do, it
 # takes a moment and writes nothing. If it fails, it says why in one sentence,
 # and its exit status is not zero.

@@ -93,7 +93,8 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
             wrong.append((int(match[1]), match[2], code))
         elif title:
             raise Problem(
-                f"{path}: write each title as '1: what the check says', not {title!r}."
+                f"{path}: write each title as '1: what the check says', not "
+                f"{title!r}."
             )
         else:
             shared += cell.source  # what all of them import

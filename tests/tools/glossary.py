@@ -42,7 +42,7 @@ class Entry:
         return "met-" + re.sub(r"\W+", "-", self.term.lower())
 
     def patterns(self):
-        """Return the patterns to look for: the term in bold, and then without."""
+        """Return the patterns to look for: the term in bold, then plain."""
         words = "|".join(re.escape(it) for it in self.spellings)
         return (
             re.compile(rf"\*\*(?:(?:an?|the) )?(?:{words})s?\.?\*\*", re.I),
@@ -93,7 +93,8 @@ def link_terms(entries, notebooks):
         else:
             raise Problem(
                 f"The glossary explains {entry.term!r}, which no session "
-                f"mentions: change or remove it in {SOURCE.relative_to(Path.cwd())}."
+                "mentions: change or remove it in "
+                f"{SOURCE.relative_to(Path.cwd())}."
             )
         entry.session = places[0][0]
         here = [it for it in places if it[0] == entry.session]

@@ -69,7 +69,7 @@ def render(template, **values):
 def published(address=""):
     """Return where the series is published, or an empty dictionary if it is not.
 
-    Takes: `address`, that of its repository; if it is empty, the one in
+    Takes: `address`, the address of its repository; if it is empty, the one in
     pyproject.toml is used. Returns the `address`, the `repository` as
     owner/name, and the address of the `site` that GitHub shows. Raises Problem
     if the address has another form.
@@ -295,7 +295,8 @@ def stage(folder, place):
     It gets three subfolders: `source`, which Sphinx reads; `static`, which the
     pages load; and `extra`, which goes into the site unchanged.
 
-    Takes: `folder`, and `place`, where the series is published. Raises Problem where a notebook is damaged or was not run.
+    Takes: `folder`, and `place`, where the series is published. Raises Problem
+    if a notebook is damaged or was not run.
     """
     source, static, extra = (
         folder / name for name in ("source", "static", "extra")

@@ -31,8 +31,8 @@ HOST = "127.0.0.1"  # only this machine
 START_SECONDS = 60
 FIRST_PORT = 8888
 IN_USE = (
-    "Port {} is in use by another program: choose another one, or leave PORT "
-    "away for a free one."
+    "Port {} is in use by another program: choose another one, or leave out "
+    "PORT to get a free one."
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
@@ -74,8 +74,8 @@ def part_asked_for(text, session):
     if text not in map(str, range(1, parts + 1)):
         has = f"{parts} parts" if parts > 1 else "only one part"
         raise Problem(
-            f"PART={text} does not exist: {session.name} has {has}. Leave out PART "
-            "to begin with the first one."
+            f"PART={text} does not exist: {session.name} has {has}. Leave out "
+            "PART to begin with the first one."
         )
     return f"&part={text}"
 
@@ -88,7 +88,7 @@ def has_screen():
 
 
 def answers(address):
-    """Return whether a server answers at `address`, which holds its token."""
+    """Return whether a server answers at `address`, which contains its token."""
     no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with contextlib.suppress(urllib.error.URLError, OSError):
         no_proxy.open(address, timeout=5).close()

@@ -151,7 +151,7 @@ def read_ipynb(pair):
 
 
 def read_md(pair):
-    """Return the notebook that `pair`.md describes; raises as read_ipynb does."""
+    """Return the notebook in `pair`.md; raises Problem as read_ipynb does."""
     return read_half(pair.with_suffix(".md"))
 
 

@@ -84,12 +84,14 @@ def sync(pair, keep="", reading=False):
         since = (
             "have both been edited since they last agreed"
             if agreed
-            else "differ, and no checksum in the .ipynb says which of them has been edited"
+            else "differ, and no checksum in the .ipynb says which of them "
+            "has been edited"
         )
         raise Problem(
             f"{md} and {ipynb.name} {since}, so nothing was changed. "
             f"They differ in {differences(in_md, in_ipynb)}. "
-            f"Choose the half to keep with `make sync KEEP=md` or `make sync KEEP=ipynb`; "
+            "Choose the half to keep with `make sync KEEP=md` or "
+            "`make sync KEEP=ipynb`; "
             f"a copy of the other one is saved in {ASIDE}/."
         )
     if winner == "md":
