@@ -299,7 +299,7 @@ def start(devices, processes=1, number=0, port=0):
 def ends_of(process, devices):
     """Return what a process prints: its results on one and on all devices.
 
-    If it fails, raises AssertionError with its own error message.
+    If the process fails, raises AssertionError with its error message.
     """
     code = CODE.replace('devices", 2', f'devices", {devices}')
     said, errors = process.communicate(code, timeout=300)

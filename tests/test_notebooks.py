@@ -132,7 +132,7 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
                 if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
-                f"Say why it is compared with a tolerance, reason="
+                f"Say why the output is compared with a tolerance, reason="
                 f'"…", and print what is compared as floats:\n{cell.source}'
             )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)

@@ -1,4 +1,4 @@
-"""What the workflows on GitHub run exists, and the site gets published."""
+"""The commands of the workflows on GitHub exist, and the site gets published."""
 
 import os
 import re
