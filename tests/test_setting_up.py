@@ -345,8 +345,8 @@ CAUSES = {
     ),
     "an unknown certificate": (
         {"UV_DEFAULT_INDEX": "{tls}/simple"},
-        r"^The certificate of https://127.0.0.1:\d+ is not trusted here: let "
-        "SSL_CERT_FILE name",
+        r"^The certificate of https://127.0.0.1:\d+ is not trusted here: set "
+        "SSL_CERT_FILE to",
     ),
     "the mirror lacks a package": (
         {"UV_DEFAULT_INDEX": "{mirror}/empty"},

@@ -110,7 +110,7 @@ def test_each_way_not_to_fit_is_caught(nb):
     nb.cells += 40 * [slide, silent]
     slides, shown, pictures = faults_of(nb)
     assert "slides: an evening has room for 60" in slides
-    assert "shows nothing" in shown
+    assert "shows no output" in shown
     assert "show a picture" in pictures
 
 

@@ -215,7 +215,7 @@ def test_sync_says_so_where_no_checksum_tells_which_half_was_edited():
     change(IPYNB, lambda nb: nb["metadata"].pop("checksum"))
     edit(MD, "a + b", "a - b")
     assert "no checksum" in refused()
-    assert "both edited" not in refused()
+    assert "both been edited" not in refused()
 
 
 def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
@@ -232,7 +232,7 @@ def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
     assert "now has the edits" in sync.sync(PAIR)
     edit(MD, "a * b", "a")
     edit(IPYNB, "a * b", "b")
-    assert "both edited" in refused()
+    assert "both been edited" in refused()
 
 
 @pytest.mark.parametrize("edited", [MD, IPYNB])
@@ -429,7 +429,7 @@ def test_only_real_differences_are_named():
     edit(IPYNB, "a + b", "a - b")
     change(IPYNB, *ALL_EDITORS)
     said = refused()
-    named = re.search(r"They differ in (.*?)\. `make", said)[1]
+    named = re.search(r"They differ in (.*?)\. Choose", said)[1]
     assert named == ("cell 1 (markdown: '# Network'), cell 3 (code: 'a + b')")
 
 
@@ -516,7 +516,7 @@ def test_the_half_that_is_not_kept_is_put_aside_as_it_was(keep):
     for text in (MD.read_text(), IPYNB.read_text()):
         assert ("answer_1 = 0" in text) == (keep == "md")
         assert ("# Nets 0" in text) == (keep == "ipynb")
-    (aside,) = re.findall(r"kept as (\S+)\.$", said)
+    (aside,) = re.findall(r"saved as (\S+)\.$", said)
     assert Path(aside).read_bytes() == lost
     assert agree()
 
@@ -544,7 +544,7 @@ def test_nothing_that_was_put_aside_is_overwritten(keep):
         kept.append((IPYNB if keep == "md" else MD).suffix)
         lost = pair.with_suffix(kept[-1]).read_bytes()
         said = command(sync, "--keep", keep)
-        kept[-1] = Path(re.search(r"kept as (\S+)\.$", said, re.M)[1]), lost
+        kept[-1] = Path(re.search(r"saved as (\S+)\.$", said, re.M)[1]), lost
         make_pair(pair)
     assert len({path for path, _ in kept}) == 6
     assert all(path.read_bytes() == lost for path, lost in kept)
