@@ -1,8 +1,9 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks site run sync lint test bench
-# do.py does the same on every platform. Whatever a person has set for Python,
-# Jupyter, git, ... is left out; -I leaves it out until do.py has seen to that.
+# do.py does the same on every platform. It drops a person's own settings for
+# Python, Jupyter, git and so on; until it has done so, -I makes Python ignore
+# them.
 DO := .venv/bin/python -I tests/tools/do.py
 # These can be set on the command line, as in `make test SESSION=2`. They are
 # emptied here, because a variable of the shell may have the same name.
@@ -34,13 +35,13 @@ site: env  ## build all sessions as pages to read and search, in build/site
 run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
 	@$(DO) run SESSION="$(SESSION)" ALL="$(ALL)"
 
-sync: env  ## bring the halves of each pair together (KEEP=md or ipynb)
+sync: env  ## bring the two halves of each notebook together (KEEP=md or ipynb)
 	@$(DO) sync KEEP="$(KEEP)"
 
-lint: env  ## check the code's style and the spelling
+lint: env  ## check the style of the code and the spelling
 	@$(DO) lint
 
-test: env  ## run every test, each notebook executed once (SESSION=2)
+test: env  ## run every test, and execute each notebook once (SESSION=2)
 	@$(DO) test SESSION="$(SESSION)"
 
 bench: env  ## measure Sessions 2 and 4 against their yardsticks

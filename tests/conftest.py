@@ -1,4 +1,4 @@
-"""What the tests of the live and of the static decks share."""
+"""What the tests of the live decks and of the static decks share."""
 
 import contextlib
 import shutil
@@ -14,7 +14,7 @@ ROOT = Path.cwd()
 
 @pytest.fixture(scope="session")
 def browser():
-    """Start Chromium once a process, and install it where it is missing."""
+    """Start Chromium once per process, and install it if it is missing."""
     with contextlib.ExitStack() as stack:
         try:
             started = stack.enter_context(chromium())

@@ -1,4 +1,4 @@
-"""A session of a few cells, with its solutions, on which the tests try faults."""
+"""A session of a few cells with its solutions, in which the tests plant faults."""
 
 import shutil
 from pathlib import Path
@@ -31,13 +31,13 @@ WRONG = "# %% 1: square of the radius\nanswer_1 = 9\n"
 
 
 def text(source, kind="-", **metadata):
-    """Return a Markdown cell of a slide type."""
+    """Return a Markdown cell with a slide type."""
     metadata["slideshow"] = {"slide_type": kind}
     return nbformat.v4.new_markdown_cell(source, metadata=metadata)
 
 
 def code(source, count, output="", **metadata):
-    """Return a code cell that was the `count`-th to run, and printed `output`."""
+    """Return a code cell that was the `count`-th to run and printed `output`."""
     outputs = [nbformat.v4.new_output("stream", text=output)] if output else []
     return nbformat.v4.new_code_cell(
         source, execution_count=count, outputs=outputs, metadata=metadata
@@ -45,7 +45,7 @@ def code(source, count, output="", **metadata):
 
 
 def notebook(cells):
-    """Return a notebook with these cells, and the metadata that ours have."""
+    """Return a notebook with these cells and our usual metadata."""
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     return nbformat.v4.new_notebook(
@@ -117,7 +117,7 @@ def solutions():
 
 
 def write(pair, nb):
-    """Write both halves of a pair, which agree."""
+    """Write both halves of a pair, so that they agree."""
     nb.metadata["checksum"] = checksum(content(nb))
     write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
     write_safely(pair.with_suffix(".md"), as_md(nb))
@@ -126,7 +126,7 @@ def write(pair, nb):
 def project_in(folder):
     """Make a copy of the project in a folder, with the example as its only session.
 
-    Returns the path of the example, without suffix.
+    Returns the path of the example without its suffix.
     """
     skipped = shutil.ignore_patterns("__pycache__", "wrong_answers")
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)

@@ -1,10 +1,10 @@
 // Walks through a deck from the slide that it shows to the last one, and
 // measures each slide as the room sees it.
 //
-// It shows all fragments of a slide, measures it, and presses the space bar, by
-// events that the deck cannot tell from a person's.
+// It shows all fragments of a slide, measures it, and presses the space bar with
+// events that the deck cannot distinguish from a person's.
 //
-// Takes { width, height }, the viewport in px; { text, code, label }, the least
+// Takes { width, height }, the viewport in px; { text, code, label }, the smallest
 // sizes of letters in px at 1280x720; { labels }, the size of a plot's letters
 // in px of the stored picture; and { slides }, how many slides to measure at
 // most. Returns one list for each slide that it reached, with a sentence for
@@ -62,7 +62,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
     }
   }
 
-  // What can cut an element off: asked once, as many boxes stand in the same.
+  // What can cut off an element. This is stored, because many boxes share it.
   function clipping(element) {
     if (element === slide) return [];
     if (!frames.has(element)) {
@@ -128,8 +128,8 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
       .at(-1);
   }
 
-  // Our live decks hand the key on by a message, so the slide changes a little
-  // later; after a fifth of a second it does not change any more.
+  // Our live decks pass the key on as a message, so the slide changes a little
+  // later. After a fifth of a second, it does not change any more.
   async function press() {
     const space = { key: " ", code: "Space", keyCode: 32, bubbles: true, cancelable: true };
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", space));
@@ -137,11 +137,11 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
       await new Promise((done) => setTimeout(done, 4));
   }
 
-  // On the last slide the space bar changes nothing, and the walk ends.
+  // On the last slide, the space bar changes nothing, and the walk ends.
   const problems = new Map();
   while (problems.size < slides && !problems.has((slide = shown()))) {
     slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
-    // JupyterLab's editors are laid out in the next frame; all else is at once.
+    // JupyterLab lays out its editors in the next frame, and all else at once.
     if (slide.querySelector(".cm-editor")) await new Promise(requestAnimationFrame);
     problems.set(slide, measure());
     if (problems.size < slides) await press();

@@ -1,6 +1,7 @@
-"""The home folder and the environment of somebody who has set up everything.
+"""The home folder and the environment of somebody who has configured everything.
 
-All of it would change what our commands do or write, if they took notice.
+All of these settings would change what our commands do or write, if they were
+used.
 """
 
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from sessions import write_safely
 
-# A Python file that tells on whoever reads it.
+# A Python file that leaves a trace when something reads it.
 MARK = "import builtins; builtins.theirs = 1\n"
 BROKEN_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 HOOK = "#!/bin/sh\nexit 1\n"
@@ -56,7 +57,7 @@ FILES = {
     "python/usercustomize.py": MARK,
     "python/nbformat.py": "raise ImportError('theirs')\n",
     "startup.py": MARK,
-    # What stands in the folder above the project, too.
+    # These files are in the folder above the project, too.
     ".codespellrc": "[codespell]\nignore-regex = .*\n",
     "matplotlibrc": "lines.linewidth: 9\n",
     "pytest.ini": "[pytest]\naddopts = --collect-only\n",
@@ -170,8 +171,9 @@ def write_home(home):
 
 
 def plain_environment(home):
-    """Return the variables of somebody who has set up nothing in this home folder."""
-    # Caches are shared, or fonts would be searched for minutes.
+    """Return the variables of somebody who has configured nothing there."""
+    # Caches are shared, because otherwise searching for fonts would take
+    # minutes.
     caches = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     return {
         "PATH": os.environ["PATH"],
@@ -181,15 +183,15 @@ def plain_environment(home):
 
 
 def environment(home):
-    """Return the variables of somebody who has set up everything in it."""
+    """Return the variables of somebody who has configured everything there."""
     theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
     return plain_environment(home) | theirs
 
 
 def files_in(folder, without=()):
-    """Return the contents of the files in a folder, by name, except caches.
+    """Return the contents of the files in a folder by name, except caches.
 
-    Takes: `folder`; `without`, the names of more folders that do not count.
+    Takes: `folder`; `without`, the names of other folders to leave out.
     """
     skipped = {"__pycache__", ".cache", *without}
     found = {}

@@ -1,8 +1,8 @@
-"""Puts pytest, and all that the tests start, into a clean environment.
+"""Puts pytest, and everything that the tests start, into a clean environment.
 
 The Makefile has done so already, but an editor or a git hook has not. This is
-the first plugin in pyproject.toml, because what comes next reads the
-environment as soon as it is imported.
+the first plugin in pyproject.toml, because the next ones read the environment
+as soon as they are imported.
 """
 
 import os
@@ -12,7 +12,7 @@ import tempfile
 import pytest
 from clean import enter
 
-# What pytest's own processes and editors say to each other.
+# Variables by which pytest's own processes and editors communicate.
 KEPT = ("PYTEST_XDIST_*", "TEST_RUN_PIPE", "VSCODE_*", "PYCHARM*", "_JB_*")
 THEIR_OPTIONS = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
 FOLDER = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -21,8 +21,8 @@ enter(FOLDER.name, keep=KEPT)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Take back the options that a person has set for all their projects."""
-    # pytest puts them between ours and those of the command line.
+    """Undo the options that a person has set for all their projects."""
+    # pytest puts these options between ours and those of the command line.
     start = len(early_config.getini("addopts"))
     end = start + len(THEIR_OPTIONS)
     if args[start:end] == THEIR_OPTIONS:

@@ -19,7 +19,7 @@ LOCK = (ROOT / "uv.lock").read_text("utf-8")
 PYPI = re.search(r'registry = "(.+?)"', LOCK)[1]
 FILES = re.search(r'url = "(https://.+?/packages)/', LOCK)[1]
 NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
-# A certificate for 127.0.0.1 that nobody has signed, and its key.
+# A self-signed certificate for 127.0.0.1, and its key.
 CERTIFICATE = """\
 -----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIPEERr2h3t5trNpW2AqfUhwu/IKzAQny+WqtHktaK5KG
@@ -51,7 +51,7 @@ PROGRAMS = ["sh", "mkdir", "grep", "sed", "awk", "cat", "tail", "env"]
 
 
 def write_wheel(folder, name):
-    """Write a package with a program of the same name; return its path."""
+    """Write a package that has a program of the same name; return its path."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     files = {
@@ -72,7 +72,7 @@ def write_wheel(folder, name):
 
 
 class Mirror(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; can also break a download off, or refuse everything."""
+    """Serves a folder; can also interrupt a download, or refuse everything."""
 
     status = 0
     breaks_off = False
@@ -81,7 +81,7 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self):
-        """Serve a file, or half of it where downloads are to break off."""
+        """Serve a file, or half of it if downloads should be interrupted."""
         if self.status:
             self.send_error(self.status)
         elif self.breaks_off and self.path.endswith(".whl"):
@@ -94,22 +94,22 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def do_CONNECT(self):
-        """Be a proxy that refuses."""
+        """Act as a proxy that refuses everything."""
         self.send_error(self.status)
 
 
 @contextlib.contextmanager
 def serving(folder, tls="", **settings):
-    """Serve a folder on the loopback address, and give this address.
+    """Serve a folder on the loopback address, and yield its address.
 
-    Takes: `folder`; `tls`, the path of a certificate with its key, where TLS
-    is to be spoken; `settings`, attributes of Mirror.
+    Takes: `folder`; `tls`, the path of a certificate with its key, if TLS
+    should be used; `settings`, attributes of Mirror.
     """
     handler = type("Handler", (Mirror,), settings)
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(handler, directory=folder)
     )
-    # A client that refuses the certificate is what some tests want.
+    # Some tests want a client that refuses the certificate.
     server.handle_error = lambda *_: None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -125,9 +125,9 @@ def serving(folder, tls="", **settings):
 
 
 def write_site(folder):
-    """Write the pages of a mirror that has `tiny`, and of one that has nothing.
+    """Write the pages of a mirror that has `tiny`, and of an empty one.
 
-    The former also has a package by the name of JAX's for a GPU.
+    The first one also has a package with the name of JAX's package for a GPU.
     """
     (folder / "empty").mkdir()
     for name in ("tiny", "jax_cuda13_plugin"):
@@ -141,7 +141,7 @@ def write_site(folder):
 
 
 def write_project(folder, uv, mirror):
-    """Write a project that needs `tiny`, whose uv.lock names pypi.org as ours does."""
+    """Write a project that needs `tiny`; its uv.lock names pypi.org, like ours."""
     tools = folder / "tests" / "tools"
     tools.mkdir(parents=True)
     for name in (
@@ -169,7 +169,7 @@ def write_project(folder, uv, mirror):
 
 
 def write_programs(folder, **more):
-    """Link the few programs that every machine has, and more by name, into a folder."""
+    """Link the programs that every machine has, and some others, into a folder."""
     folder.mkdir()
     for name in PROGRAMS:
         (folder / name).symlink_to(shutil.which(name))

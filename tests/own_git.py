@@ -1,18 +1,18 @@
-"""git for tests: it sees neither a person's settings nor the repository around."""
+"""git for tests, without a person's settings and the project's repository."""
 
 import os
 import subprocess
 
 
 def git(folder, *arguments):
-    """Run git in a folder, apart from everything else on this machine.
+    """Run git in a folder, isolated from everything else on this machine.
 
     Tests may be started from a git hook, whose environment names the real
-    repository and its index. So the environment is our own, and holds nothing
-    of the outer one but where programs are; no settings, hooks, templates or
-    repositories outside of the folder are found. Takes: `folder`, a Path;
-    `arguments`, git's own. Returns what git prints. Raises CalledProcessError
-    where it fails.
+    repository and its index. So we use an environment of our own, which only
+    takes the paths of programs from the outer one. No settings, hooks,
+    templates or repositories outside the folder are found. Takes: `folder`, a
+    Path; `arguments` for git. Returns what git prints. Raises
+    CalledProcessError if git fails.
     """
     nothing = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
     who = {"NAME": "test", "EMAIL": "test@localhost"}

@@ -1,8 +1,8 @@
-"""What nbval lacks: a tolerance for floats, a refusal of cells not run, exercises.
+"""Extends nbval: tolerances for floats, errors for unexecuted cells, exercises.
 
-nbval has no setting for either, so its classes are completed here. This is a
-plugin, loaded by name in pyproject.toml, and not a conftest.py: that would not
-be loaded by `pytest notebooks`, and nothing would say so.
+nbval has no settings for these, so its classes are extended here. This is a
+plugin that pyproject.toml loads by name. `pytest notebooks` would not load a
+conftest.py, and nobody would notice.
 """
 
 import math
@@ -14,7 +14,7 @@ import nbformat
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
-# What JAX, NumPy and OpenBLAS must be told to compute as on an older processor.
+# Settings that make JAX, NumPy and OpenBLAS compute as on an older processor.
 # NumPy names the groups of instructions as x86-64 does: v3 has AVX2 and FMA.
 OLDER = {
     "SSE4_2": {
@@ -29,21 +29,22 @@ OLDER = {
     },
 }
 # A decimal point or an exponent makes a float; an integer must match exactly.
-# The spaces around belong to it: NumPy fills up with them where a last 0 falls away.
+# The spaces around a float belong to it, because NumPy pads with them when a
+# final 0 is dropped.
 FLOAT = re.compile(
     r" *(?:[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+) *"
 )
 
 
-# In a cell with this tag, floats may differ by so much: the scores of trained
-# nets, where another processor's rounding ends at another net.
+# In a cell with this tag, floats may differ by this much. It is for the scores
+# of trained nets, because another processor's rounding leads to another net.
 WITHIN = re.compile(r"within-(\d+(?:\.\d+)?)")
 
 
 class Text(str):
-    """An output that equals another one if they differ in floats by 1e-3 at most.
+    """An output that equals another one if their floats differ by 1e-3 at most.
 
-    Or by `atol`, in the unit that is printed, where the cell is tagged so.
+    If the cell has such a tag, they may differ by `atol`, in the printed unit.
     """
 
     __hash__ = None
@@ -76,7 +77,7 @@ sanitize, runtest, collect_init, collect = (
 
 
 def tolerant(cell, output):
-    """Return nbval's text of an output, as one that is compared with tolerance."""
+    """Return nbval's text of an output, to be compared with a tolerance."""
     text = sanitize(cell, output)
     if isinstance(text, str):
         text = Text(text)
@@ -87,39 +88,40 @@ def tolerant(cell, output):
 
 
 def only_if_stored(cell):
-    """Run and compare a cell; refuse one that was never run, where nbval passes."""
+    """Run and compare a cell; unlike nbval, refuse one that was never run."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
         cell.raise_cell_error(
-            "This cell has no stored execution: do `make run`."
+            "This cell has never been executed: run `make run`."
         )
     runtest(cell)
 
 
 def without_stderr(self, *args, **kwargs):
-    """Leave stderr out: warnings carry paths and times of the machine."""
+    """Leave out stderr, because warnings contain paths and times."""
     collect_init(self, *args, **kwargs)
     self.skip_compare += ("stderr",)
 
 
 class Proof(IPyNbCell):
-    """Code that no notebook holds, executed after one; silent if all is well."""
+    """Code that runs after a notebook and prints nothing if all is well."""
 
     def reportinfo(self):
-        """Return where the item is, by its name and not by a cell's number."""
+        """Return where the item is, by its name instead of a cell number."""
         return self.path, 0, f"{self.path.name}::{self.name}"
 
     def repr_failure(self, excinfo):
-        """Return what failed without the code, which only calls the check."""
+        """Return what failed, without the code that only calls the check."""
         trace = getattr(excinfo.value, "inner_traceback", str(excinfo.value))
-        return f"{self.name}: the check has said something else.\n{trace}"
+        return f"{self.name}: the check said something else.\n{trace}"
 
 
 def then_prove_exercises(self):
     """Collect the cells of a notebook, then the proofs of its exercises.
 
-    These run in the same kernel, so that each notebook is executed only once.
+    Both run in the same kernel, so that each notebook is executed only once.
     """
-    # Only now: where pytest looks for this module is set after plugins load.
+    # This must wait, because the path to this module is only set after plugins
+    # load.
     from exercises import WRONG_ANSWERS, refused, solved
 
     yield from collect(self)
@@ -149,21 +151,21 @@ def pytest_addoption(parser):
     parser.addoption(
         "--seeds",
         type=int,
-        help="with how many other seeds each session must hold "
-        "(else as many as 100 seconds allow: none to ten)",
+        help="how many other seeds to try for each session "
+        "(default: as many as 60 seconds allow, up to ten)",
     )
     parser.addoption(
         "--live",
         default="2",
-        help="which session's deck is run live, in a browser (else 2)",
+        help="which session's live deck to run in a browser (default: 2)",
     )
     parser.addoption(
         "--isa",
         choices=OLDER,
-        help="compute with the instructions of an older processor only",
+        help="use only the instructions of an older processor",
     )
 
 
 def pytest_configure(config):
-    """Let the kernels, and this process, compute as an older processor does."""
+    """Let the kernels and this process compute like an older processor."""
     os.environ.update(OLDER.get(config.getoption("--isa"), {}))

@@ -1,9 +1,9 @@
-"""Which tests run together, in which order, and how long each part took.
+"""Decides which tests run together, and shows how long each part took.
 
-The tests run in several processes, one for each core. What is costly to set
-up (a kernel, a browser, a deck) is shared by the tests of one unit, which
-therefore run one after another in the same process. Long units start first,
-so that all processes end at about the same time.
+The tests run in several processes, one for each core. The tests of one unit
+share what is costly to set up (a kernel, a browser, a deck), so they run one
+after another in the same process. Long units start first, so that all
+processes end at about the same time.
 """
 
 import re
@@ -15,8 +15,8 @@ import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# About how many seconds one unit of such a file takes; only the order matters.
-# A notebook says itself how long it runs.
+# Roughly how many seconds one unit of such a file takes; only the order
+# matters. A notebook states its own running time.
 SECONDS = {
     "test_setting_up.py": 80,
     "test_other_seeds.py": 60,
@@ -43,8 +43,8 @@ ASKED = pytest.StashKey[str]()
 def unit_of(nodeid):
     """Return the name of the unit of work that a test belongs to.
 
-    A unit is a notebook, or a file of tests. Some files take long and have
-    tests about one session each: they have one unit for each session.
+    A unit is a notebook, or a file of tests. Some files take long, and each of
+    their tests is about one session. They have one unit for each session.
     """
     path, _, name = nodeid.partition("::")
     session = re.search(r"\[.*?(\d\d_\w+)", name)
@@ -53,7 +53,7 @@ def unit_of(nodeid):
 
 
 def part_of(nodeid):
-    """Return the part of the table at the end in which a test is counted."""
+    """Return the part of the final table in which a test is counted."""
     path = Path(nodeid.partition("::")[0])
     if path.suffix == ".ipynb":
         return "solutions" if path.parent.name == "solutions" else "sessions"
@@ -61,7 +61,7 @@ def part_of(nodeid):
 
 
 def seconds_of(path):
-    """Return about how many seconds a unit of this file takes."""
+    """Return roughly how many seconds a unit of this file takes."""
     if path.suffix == ".ipynb":
         said = re.search(r'"running_seconds": (\d+)', path.read_text("utf-8"))
         return int(said[1]) if said else 0
@@ -91,8 +91,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Find the session that was asked for, and begin to count."""
-    # Only now: where pytest looks for these modules is set after plugins load.
+    """Find the session that was asked for, and start counting."""
+    # This must wait, because the path to these modules is only set after
+    # plugins load.
     from sessions import Problem, find_session
 
     config.addinivalue_line(
@@ -108,7 +109,7 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Do not even read other sessions' notebooks, nor those of a reader's own."""
+    """Skip the notebooks of other sessions and a reader's own copies."""
     from sessions import NOTEBOOKS, all_pairs
 
     inside = NOTEBOOKS.resolve() in collection_path.parents
@@ -128,13 +129,13 @@ def belongs(item, session):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep what was asked for; units that take long come first."""
+    """Keep only the tests that were asked for, and put long units first."""
     if session := config.stash[ASKED]:
         others = [it for it in items if not belongs(it, session)]
         config.hook.pytest_deselected(items=others)
         items[:] = [it for it in items if belongs(it, session)]
     seconds = {it.path: seconds_of(it.path) for it in items}
-    # The tests of a unit stay together, and in their order.
+    # The tests of a unit stay together and keep their order.
     items.sort(key=lambda it: (-seconds[it.path], unit_of(it.nodeid)))
 
 
@@ -143,18 +144,18 @@ class Table:
 
     def __init__(self, config):
         self.began = time.monotonic()
-        psutil.cpu_percent()  # the next call tells the load since this one
+        psutil.cpu_percent()  # the next call returns the load since this one
         self.parts, self.units, self.tests = Counter(), Counter(), Counter()
         self.processes = config.getoption("numprocesses", None) or 1
 
     def pytest_runtest_logreport(self, report):
-        """Add the seconds of setting up, running or clearing up after a test."""
+        """Add the seconds for the setup, the run or the teardown of a test."""
         self.parts[part_of(report.nodeid)] += report.duration
         self.units[unit_of(report.nodeid)] += report.duration
         self.tests[part_of(report.nodeid)] += report.when == "call"
 
     def pytest_terminal_summary(self, terminalreporter):
-        """Print the seconds of each part, the longest units, and the load."""
+        """Print the seconds for each part, the longest units, and the load."""
         if not self.tests:
             return
         wall, load = time.monotonic() - self.began, psutil.cpu_percent()
@@ -167,6 +168,6 @@ class Table:
             out.line(f"{seconds:7.1f} s  {unit}")
         busy = sum(self.parts.values()) / (self.processes * wall)
         out.line(
-            f"{wall:.0f} s in all. {self.processes} processes ran tests for "
-            f"{busy:.0%} of it, and the cores were busy for {load:.0f}%."
+            f"{wall:.0f} s in total. {self.processes} processes ran tests for "
+            f"{busy:.0%} of this time, and the cores were {load:.0f}% busy."
         )

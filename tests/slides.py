@@ -1,4 +1,4 @@
-"""How tests look at a deck in a real browser: open it, walk through it, measure."""
+"""Lets tests open a deck in a real browser, walk through it, and measure it."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ LARGE = {"width": 1920, "height": 1080}
 STYLE = matplotlib.rc_params_from_file(
     NOTEBOOKS / "intuitive_ai.mplstyle", use_default_template=False
 )
-# The least sizes of letters, in px at 1280x720; and the size of a plot's
-# letters in px of its picture, from points (72 an inch).
+# The smallest sizes of letters, in px at 1280x720; and the size of a plot's
+# letters in px of its picture, computed from points (72 per inch).
 LETTERS = {
     "text": 24,
     "code": 18,
@@ -35,7 +35,7 @@ WAIT = 60_000  # ms, for a deck to open
 FORMULAS = """[...document.querySelectorAll(
   ".reveal .slides :is(.MathJax, .MathJax_SVG, mjx-container)")]
   .filter((it) => it.closest("section") && !it.closest(".reveal-skip")).length"""
-# The place of each explorable in a deck, as reveal.js counts it.
+# The position of each explorable in a deck, as reveal.js counts it.
 PLACES = """[...document.querySelectorAll(".reveal .slides .explorable")].map((it) => {
   const slide = it.closest("section");
   const stack = slide.parentElement.closest("section");
@@ -43,21 +43,21 @@ PLACES = """[...document.querySelectorAll(".reveal .slides .explorable")].map((i
     .filter((it) => it.localName === "section").indexOf(it);
   return stack ? [number(stack), number(slide)] : [number(slide), 0];
 })"""
-# Shows a slide and all of its fragments; every version of reveal.js hears it.
+# This shows a slide and all of its fragments in every version of reveal.js.
 GO = """([h, v]) => postMessage(
   JSON.stringify({ method: "slide", args: [h, v, 99] }), "*")"""
 FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
 
 def settle(page):
-    """Wait until our style and all of its fonts are there."""
-    # RISE asks for the style last, and does not wait for it.
+    """Wait until our style and all of its fonts have been loaded."""
+    # RISE requests the style last, and it does not wait for it.
     page.wait_for_function(
         "getComputedStyle(document.querySelector('.reveal'))"
         ".getPropertyValue('--u')"
     )
     # Otherwise a font arrives after the first slide that uses it was measured.
-    # On a JupyterHub, one of the two places of each font does not answer.
+    # On a JupyterHub, one of the two addresses of each font does not answer.
     lost = page.evaluate(
         """async () => {
           const ours = [...document.fonts]
@@ -73,7 +73,7 @@ def settle(page):
 
 
 def wait_for_rise(page, timeout=WAIT):
-    """Wait until the deck of classic RISE stands, with its kernel."""
+    """Wait until the deck of classic RISE and its kernel are ready."""
     page.wait_for_function(
         "document.body?.classList.contains('rise-enabled') && window.Reveal"
         " && Reveal.isReady() && Jupyter.notebook.kernel?.is_connected()",
@@ -85,9 +85,10 @@ def wait_for_rise(page, timeout=WAIT):
 
 
 def wait_for_lab(page):
-    """Wait until JupyterLab's deck stands."""
+    """Wait until JupyterLab's deck is ready."""
     page.wait_for_selector(SECTION, timeout=WAIT)
-    # It typesets after it shows: wait until no formula is in dollars.
+    # It shows the slides before it typesets formulas, so wait until no dollar
+    # signs are left.
     page.wait_for_function(
         f"{COUNT} > 1 && ![...document.querySelectorAll('.jp-RenderedMarkdown')]"
         ".some((it) => /\\$[^$]+\\$/.test(it.textContent))",
@@ -97,19 +98,19 @@ def wait_for_lab(page):
 
 
 def measure(page, **options):
-    """Return what does not fit on each slide from the one that a page shows on.
+    """Return what does not fit on each slide, from the one shown to the last.
 
-    Takes: `options`, `slides=1` to measure only the slide that is shown.
+    Takes: `options`, for example `slides=1` to measure only the slide shown.
     """
     return page.evaluate(FITS, {**page.viewport_size, **LETTERS, **options})
 
 
 def walk(page):
-    """Return what does not fit on each slide of a deck that shows its first one."""
+    """Return what does not fit on each slide of a deck that shows the first one."""
     first = page.evaluate_handle(SHOWN)
     problems = measure(page, slides=1)
-    # A real key once; the other slides are left from inside the page, which
-    # takes a tenth of the time.
+    # Press a real key once. For the other slides, the page itself moves on,
+    # which takes a tenth of the time.
     page.keyboard.press("Space")
     page.wait_for_function(f"(first) => {SHOWN} !== first", arg=first)
     return problems + measure(page)
@@ -117,17 +118,17 @@ def walk(page):
 
 @dataclass
 class Deck:
-    """An open deck, and what was seen on the way through its slides."""
+    """An open deck, and what was found on the way through its slides."""
 
     page: Page
-    outside: list  # the addresses outside this machine that it asked for
-    slides: list  # the notebook's: each a list of cells
-    walks: list = field(default_factory=list)  # each a list for each slide
-    title: str = ""  # of the slide that it showed first
+    outside: list  # the addresses outside this machine that it requested
+    slides: list  # those of the notebook, each a list of cells
+    walks: list = field(default_factory=list)  # for each slide, a list of each
+    title: str = ""  # from the slide that it showed first
     shut_out: list = field(default_factory=list)  # what axe-core found there
 
     def __post_init__(self):
-        """Look at the first slide, before anything is touched."""
+        """Check the first slide before anything is touched."""
         self.title = self.page.inner_text(f"{SECTION} h1")
 
     def walk(self):
@@ -154,7 +155,7 @@ class Deck:
         assert not problems, "\n".join(problems)
 
     def assert_explorables_move(self):
-        """Assert that each picture follows its slider, and the deck stays."""
+        """Assert that each picture follows its slider while the deck stays."""
         page = self.page
         for number, place in enumerate(page.evaluate(PLACES)):
             page.evaluate(GO, place)
@@ -168,18 +169,19 @@ class Deck:
             for key in ("Home", "ArrowRight", "ArrowRight"):
                 page.keyboard.press(key)
             assert slider.input_value() == "2" != at, (
-                "The slider does not take the arrow keys."
+                "The slider does not respond to the arrow keys."
             )
             assert figure.locator("img").get_attribute("src") != before, (
                 "The picture does not follow its slider."
             )
-            page.wait_for_timeout(200)  # a deck takes keys by messages
+            page.wait_for_timeout(200)  # a deck receives keys as messages
             assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
-                "The arrow keys move the deck, and should move the slider."
+                "The arrow keys move the deck, but they should move the "
+                "slider."
             )
 
     def assert_typeset(self):
-        """Assert that all formulas are there, and none shows an error."""
+        """Assert that all formulas are shown, and that none shows an error."""
         prose = "\n".join(
             cell.source
             for slide in self.slides

@@ -1,6 +1,6 @@
-"""Session 4 keeps its promises for bad input, for a stop, and for many devices.
+"""Session 4 keeps its promises with bad input, after a stop, and on many devices.
 
-The code is the notebook's own: its cells that are tagged `for-solutions`.
+The code comes from the notebook: it is in the cells tagged `for-solutions`.
 """
 
 import hashlib
@@ -24,10 +24,12 @@ from sessions import NOTEBOOKS, find_session, read_ipynb
 pytestmark = pytest.mark.session("4")
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
-# Session 4 asks for it: before any other test of this process computes something.
+# Session 4 asks for two devices, which must happen before any other test of
+# this process computes something.
 jax.config.update("jax_num_cpu_devices", 2)
-# Prints how many devices there are, and what five steps end at on one of them and
-# on all; None for one where there are more processes, which share no device.
+# This prints how many devices there are, and the results of five steps on one
+# of them and on all. With several processes, which share no device, the result
+# for one is None.
 ON_DEVICES = """
 import json, sys, jax
 jax.config.update("jax_num_cpu_devices", {devices})
@@ -39,9 +41,9 @@ alone = five_steps(one, one) if {processes} == 1 else None
 found = [jax.device_count(), alone, five_steps(copied, divided)]
 print(json.dumps(found, default=lambda array: array.tolist()))
 """
-# The spread that was measured is 3e-6 for losses and 5e-6 for parameters.
+# The measured spread is 3e-6 for losses and 5e-6 for parameters.
 ROUNDING = 1e-4
-# Trains a tiny model for so many steps, or goes on; then saves what came out.
+# This trains a tiny model for some steps, or continues, and then saves it.
 TRAINING = """
 import sys
 from pathlib import Path
@@ -96,7 +98,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(session, tmp_path):
 
 
 def checkpoint_files(folder):
-    """Return the content of all files in a folder, by their names."""
+    """Return the contents of all files in a folder by their names."""
     return {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
 
 
@@ -151,7 +153,7 @@ def assert_same_parameters(session, one, other):
 
 
 def train_in_a_process(folder, saved):
-    """Start a process that trains a tiny model, or goes on, and then saves it."""
+    """Start a process that trains a tiny model, or continues, and saves it."""
     program = TRAINING.format(
         folder=str(folder), saved=str(saved), steps=STEPS
     )
@@ -174,7 +176,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
     with process:
         for line in process.stdout:
             if " 100 steps" in line:
-                process.kill()  # at whatever it is doing just now
+                process.kill()  # whatever it is doing at the moment
                 break
     assert process.returncode == -signal.SIGKILL, "It ended by itself."
     assert not saved.exists()
@@ -185,7 +187,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
         said = process.stdout.read()
         errors = process.stderr.read()
     assert process.returncode == 0, errors
-    assert " 100 steps" not in said, "It has begun anew."
+    assert " 100 steps" not in said, "It started over instead of going on."
     resumed, at_once = (
         session["GPT"](session["tiny"], session["nnx"].Rngs(seed))
         for seed in (1, 2)
@@ -232,7 +234,7 @@ def test_weights_with_another_label_are_refused(
     model = session["GPT"](session["tiny"], session["nnx"].Rngs(0))
     path = tmp_path / "weights.safetensors"
     session["save_weights"](path, model)
-    session["load_weights"](path, model)  # as it is, it is welcome
+    session["load_weights"](path, model)  # unchanged, it is accepted
     arrays, label = session["read_weights"](path)
     if fault == "label":
         label = None
@@ -250,7 +252,8 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights are others: bring their card in data/README.md up to date."
+        "The weights have changed: bring their card in data/README.md up to "
+        "date."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))
@@ -279,7 +282,7 @@ def test_saving_that_fails_leaves_the_weights_as_they_were(
 
 
 def start(devices, processes=1, number=0, port=0):
-    """Start a process that takes five steps on so many simulated devices."""
+    """Start a process that takes five steps on several simulated devices."""
     program = ON_DEVICES.format(
         devices=devices, processes=processes, number=number, port=port
     )
@@ -294,9 +297,9 @@ def start(devices, processes=1, number=0, port=0):
 
 
 def ends_of(process, devices):
-    """Return what a process prints: how it ends on one and on all devices.
+    """Return what a process prints: its results on one and on all devices.
 
-    Raises AssertionError with the process' own words where it fails.
+    If the process fails, raises AssertionError with its error message.
     """
     code = CODE.replace('devices", 2', f'devices", {devices}')
     said, errors = process.communicate(code, timeout=300)
@@ -305,9 +308,11 @@ def ends_of(process, devices):
 
 
 def assert_alike(one, other):
-    """Assert that two trainings had the same losses, and end at the same."""
+    """Assert that two training runs had the same losses and the same results."""
     losses, parameters = one
-    assert losses[-1] < losses[0] - 0.5, "The five steps moved nothing."
+    assert losses[-1] < losses[0] - 0.5, (
+        "The five steps did not change the parameters."
+    )
     np.testing.assert_allclose(other[0], losses, rtol=0, atol=ROUNDING)
     for a, b in zip(other[1], parameters, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=ROUNDING)
@@ -324,7 +329,7 @@ def test_two_processes_end_where_one_does(session):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     both = [start(4, 2, number, port) for number in (0, 1)]
-    # At the same time: each waits for the other.
+    # Start both at the same time, because each waits for the other.
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(lambda it: ends_of(it, devices=4), both))
     one = jax.devices()[0]
@@ -334,7 +339,7 @@ def test_two_processes_end_where_one_does(session):
         assert_alike(alone, together)
 
 
-# GPT-2's published format, on a model small enough for a test.
+# This uses GPT-2's published format for a model small enough for a test.
 GPT2 = {"n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 40}
 MERGES = ["h e", "l l", "he ll", "\u0120 w", "\u0120w o", "hell o"]
 
@@ -373,7 +378,7 @@ def gpt2_folder(tmp_path_factory):
     named = {"ln_f": (width,)}
     for i in range(GPT2["n_layer"]):
         named |= {f"h.{i}.{name}": it for name, it in layers.items()}
-        # Published beside the weights: the causal mask.
+        # The causal mask is published with the weights.
         shapes[f"h.{i}.attn.bias"] = (1, 1, 40, 40)
     for name, shape in named.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[-1:]}
@@ -386,7 +391,7 @@ def gpt2_folder(tmp_path_factory):
 
 
 def gpt2_in_numpy(weights, tokens):
-    """Return GPT-2's logits, written out without any library of neural nets."""
+    """Return GPT-2's logits, computed without any library for neural nets."""
 
     def norm(x, name):
         x = x - x.mean(axis=-1, keepdims=True)
@@ -424,7 +429,7 @@ def gpt2_in_numpy(weights, tokens):
 
 
 def bpe_by_hand(text, vocab):
-    """Return the numbers of a text's tokens: bytes, merged in GPT-2's order."""
+    """Return the token ids of a text: its bytes, merged in GPT-2's order."""
     symbols, numbers = byte_symbols(), []
     for word in re.findall(r" ?[a-z]+| ?[^\sa-z]+|\s+", text):
         parts = [symbols[it] for it in word.encode("utf-8")]

@@ -1,4 +1,4 @@
-"""A person's own settings reach no process of ours, except those they need."""
+"""Only the necessary ones of a person's settings reach our processes."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ HARMFUL = {
 
 @pytest.fixture
 def theirs(monkeypatch, tmp_path):
-    """Set everything that a person may have set; return a home folder."""
+    """Set every variable that a person may have set; return a home folder."""
     home = tmp_path / "home"
     home.mkdir()
     for name, value in {**NEEDED, **HARMFUL, "HOME": str(home)}.items():

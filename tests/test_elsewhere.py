@@ -1,6 +1,6 @@
-"""A session that is opened elsewhere gets what it needs, or says what that is.
+"""A session that is opened elsewhere gets what it needs, or says what is missing.
 
-Its first code cell sees to this. tests/bench/colab.py tries the same with the
+Its first code cell does this. tests/bench/colab.py tries the same with the
 libraries that Colab has.
 """
 
@@ -24,7 +24,7 @@ ROOT = Path.cwd()
 STYLE = "intuitive_ai.mplstyle"
 IN_PARTS = [it for it in SESSIONS if len(parts_of(read_ipynb(it).cells)) > 1]
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
-# What is there on Colab must stay as it is, or other libraries break.
+# Colab's own libraries must stay unchanged, because others depend on them.
 KEPT = ("numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -42,14 +42,14 @@ def tagged(pair, tag):
 
 @pytest.fixture(scope="module")
 def code():
-    """Return the code of the cell, which is the same in all sessions."""
+    """Return the code of this cell, which is the same in all sessions."""
     (cell,) = tagged(SESSIONS[0], "fetch")
     return cell.source
 
 
 @pytest.fixture
 def started(monkeypatch, tmp_path):
-    """Start in an empty folder; return what is started there, except for git."""
+    """Start in an empty folder; return the programs started there, except git."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
@@ -66,7 +66,7 @@ def started(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """Return the address of a repository with the files, but no notebook."""
+    """Return the address of a repository that has the files but no notebook."""
     folder = tmp_path_factory.mktemp("repository")
     (folder / "notebooks" / "data").mkdir(parents=True)
     for name in (STYLE, "explorables.js", "data/README.md"):
@@ -85,7 +85,7 @@ def test_a_session_begins_with_the_cell_that_fetches(session, code):
     assert cell == first_code_of(session)
     assert kind_of(cell) == "skip"
     assert not cell.outputs
-    # A part that starts with a fresh kernel may start elsewhere as well.
+    # A part that starts with a fresh kernel may also be opened elsewhere.
     in_part_2 = "for-part-2" in cell.metadata.tags
     assert in_part_2 == (session in IN_PARTS)
 
@@ -98,9 +98,7 @@ def test_beside_its_files_the_cell_does_nothing(
         Path(name).touch()
     Path("data").mkdir()
     before, known = Path.cwd(), dict(style.library)
-    if (
-        host
-    ):  # where the address is not filled in, the files may still be there
+    if host:  # even if the address is not filled in, the files may be there
         monkeypatch.setenv(host, "x")
     else:
         code = code.replace(UNKNOWN, 'ADDRESS = "https://github.com/a/b"')
@@ -118,7 +116,7 @@ def test_on_colab_and_kaggle_it_fetches_files_and_libraries(
     start = Path.cwd()
     monkeypatch.setenv(host, "x")
     code = code.replace(UNKNOWN, f'ADDRESS = "{repository}"')
-    for _ in range(2):  # a kernel that is started again is back in its folder
+    for _ in range(2):  # a restarted kernel is in its original folder again
         monkeypatch.chdir(start)
         exec(code, {})
         assert Path(STYLE).exists() and Path("explorables.js").exists()

@@ -1,4 +1,4 @@
-"""Figures that move: each follows its slider, and is a picture without scripts."""
+"""Figures that move follow their sliders; without scripts, they stand still."""
 
 import json
 import re
@@ -13,7 +13,7 @@ MOST = 20_000  # characters in an output
 
 
 def explorables_of(session):
-    """Return the HTML of each output of a session that holds an explorable."""
+    """Return the HTML of each output of a session that contains an explorable."""
     htmls = [
         output["data"]["text/html"]
         for cell in read_ipynb(session).cells
@@ -33,20 +33,20 @@ on_each = pytest.mark.parametrize("html", EXPLORABLES)
 
 
 def open_plain(browser, html, **settings):
-    """Open an output as a page of its own, and return the page."""
+    """Open an output as a separate page, and return the page."""
     page, outside = page_of(browser, viewport=SMALL, **settings)
     page.set_content(f"<main>{html}</main>")
-    assert not outside, "An explorable asked the network for these."
+    assert not outside, "An explorable tried to load these from the network."
     return page
 
 
 def picture(page):
-    """Return the SVG that the page shows at the moment."""
+    """Return the SVG that the page currently shows."""
     return unquote(page.get_attribute(".explorable img", "src"))
 
 
 def moved(page, act):
-    """Return whether `act` changes the picture, its alt text and what is said."""
+    """Return whether `act` changes the picture, its alt text and its output."""
 
     def state():
         said = page.inner_text(".explorable output")
@@ -65,7 +65,7 @@ def moved(page, act):
 def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
     page = open_plain(browser, html, has_touch=True)
     slider = page.locator(".explorable input[type=range]")
-    # What the deck around it would see of the keys.
+    # Record the keys that the deck around it would receive.
     page.evaluate(
         "window.heard = []; document.addEventListener("
         "'keydown', (event) => window.heard.push(event.key))"
@@ -75,8 +75,8 @@ def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
         assert moved(page, lambda key=key: page.keyboard.press(key))
     page.keyboard.press("Space")
     assert page.evaluate("window.heard") == [" "], (
-        "The deck must hear the space bar, which leaves the slide, and none "
-        "of the keys that move the slider."
+        "The deck must receive the space bar, which leaves the slide, but "
+        "none of the keys that move the slider."
     )
 
     box = slider.bounding_box()
@@ -152,7 +152,7 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
     assert img.bounding_box()["height"] > 200, "The picture was not drawn."
     assert len(img.get_attribute("alt")) > 40
     assert not page.locator(".explorable input").count(), (
-        "A slider that does nothing must not be there."
+        "A slider that does nothing must not be shown."
     )
     still = picture(page)
     page.context.close()
@@ -163,7 +163,7 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
         for svg in (picture(page), still)
     )
     assert first == drawn, (
-        "The script starts with another state than the one that was drawn."
+        "The script starts in a different state from the one that was drawn."
     )
     page.context.close()
 
@@ -196,5 +196,7 @@ def test_each_choice_can_name_its_own_positions(browser):
     for choice in page.locator(".explorable input[type=radio]").all():
         choice.check()
         said.add(page.inner_text(".explorable output"))
-    assert len(said) == 3, "Temperature, k and p have values of their own."
+    assert len(said) == 3, (
+        "Temperature, k and p must each keep their own values."
+    )
     page.context.close()

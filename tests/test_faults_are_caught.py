@@ -1,7 +1,7 @@
-"""The tests can fail: faults planted in copies are each caught.
+"""The tests fail when they should: each fault planted in a copy is caught.
 
-What needs a kernel is tried on a session of a few cells, and what only reads
-files on a copy of Session 2.
+Tests that need a kernel are tried on a session of a few cells, and those that
+only read files on a copy of Session 2.
 """
 
 import re
@@ -32,7 +32,7 @@ def project(pytester):
 
 
 def cell(nb, text):
-    """Return the one code cell that holds `text`, and its number among them."""
+    """Return the one code cell that contains `text`, and its number."""
     cells = [c for c in nb.cells if c.cell_type == "code"]
     (found,) = [
         (number, c) for number, c in enumerate(cells) if text in c.source
@@ -41,8 +41,9 @@ def cell(nb, text):
 
 
 def failures(pytester, *arguments):
-    """Run pytest in the copy, and return the names of what failed, and its output."""
-    # One process, and no plugin of the outer run: nothing but the project's own.
+    """Run pytest in the copy; return the names of failed tests, and the output."""
+    # Use one process and only the project's own plugins, not those of the
+    # outer run.
     result = pytester.runpytest_subprocess("-n0", "--color=no", *arguments)
     output = result.stdout.str()
     assert re.search(r"\d (passed|failed)", output), output
@@ -64,14 +65,14 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
     emptied, hollow = cell(nb, 'print("round")')
     hollow.outputs = []
 
-    # A cell, and whether it is a fault.
+    # A cell, and whether it contains a fault.
     more = [
         (code("print(12.4)", 1, "12.5\n"), True),
-        # Another processor may round so.
+        # Another processor may round like this.
         (code("print(12.4)", 1, "12.401\n"), False),
-        # NumPy fills up with spaces where a last 0 falls away.
+        # NumPy pads with spaces when a final 0 is dropped.
         (code('print("[4.22  4.066]")', 1, "[4.219 4.066]\n"), False),
-        # Where a cell is tagged so, floats may differ more.
+        # With such a tag, floats may differ more.
         (code('print("62.5 %")', 1, "62.4 %\n", tags=["within-1.0"]), False),
         (code('print("62.5 %")', 1, "63.6 %\n", tags=["within-1.0"]), True),
         (code("print(not_defined)", 1, "1\n"), True),
@@ -86,13 +87,13 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
     planted |= {sign, promise, integer, emptied}
     assert failed == {f"Cell {n}" for n in planted}, output
     assert "NameError" in output
-    assert "This cell has no stored execution: do `make run`." in output
+    assert "This cell has never been executed: run `make run`." in output
 
 
 def test_every_fault_in_an_exercise_is_caught(example, pytester):
     solutions = example.parent / "solutions" / example.name
     paths = [f"{it}.ipynb" for it in (example, solutions)]
-    # As it is, all is well.
+    # Without a fault, everything passes.
     failed, output = failures(pytester, *paths)
     assert not failed, output
 
@@ -105,7 +106,7 @@ def test_every_fault_in_an_exercise_is_caught(example, pytester):
     _, check = cell(nb, "verdict")
     for sound, faulty in (
         ("that is the square", "correct: the square"),  # lets a mistake pass
-        ("answer_1 == 9", "answer_1 > 8"),  # breaks at a word
+        ("answer_1 == 9", "answer_1 > 8"),  # fails on a string
     ):
         assert sound in check.source
         check.source = check.source.replace(sound, faulty)
@@ -127,7 +128,7 @@ def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
     paths = [f"{it}.ipynb" for it in (example, solutions)]
     failed, output = failures(pytester, *paths)
     assert failed == {"Exercise 1, solution"}, output
-    assert "Exercise 1, solution: the check has said something else" in output
+    assert "Exercise 1, solution: the check said something else" in output
 
 
 def test_a_hanging_cell_is_ended_with_a_clear_message(example, pytester):
@@ -150,7 +151,7 @@ def test_an_edited_markdown_half_is_caught(example, pytester):
         pytester, "tests/test_notebooks.py", "-k", "halves"
     )
     assert failed == {"test_both_halves_of_a_pair_say_the_same"}, output
-    assert "do `make sync`" in output
+    assert "run `make sync`" in output
 
 
 def test_every_fault_in_the_files_is_caught(project, pytester):

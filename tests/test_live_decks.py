@@ -1,4 +1,4 @@
-"""The live decks fit and run: in classic RISE, and in JupyterLab."""
+"""The live decks fit and run, both in classic RISE and in JupyterLab."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
 def pytest_generate_tests(metafunc):
-    """Look at each session in turn; run the cells of only one, which takes long."""
+    """Visit each session in turn; run the cells of only one, which takes long."""
     if "session" in metafunc.fixturenames:
         live = find_session(metafunc.config.getoption("live"))
         runs = metafunc.function is test_the_deck_runs_live
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def server(project):
-    """Start what `make slides` starts, and return the address that it prints."""
+    """Start the server of `make slides`, and return the address that it prints."""
     process = subprocess.Popen(
         [sys.executable, "tests/tools/serve.py", "slides"],
         cwd=project,
@@ -54,21 +54,21 @@ def server(project):
         said += line
     yield address[0]
     process.terminate()
-    process.wait(timeout=120)  # it ends every kernel first
+    process.wait(timeout=120)  # it stops every kernel first
 
 
 def address_of(server, place, notebook):
-    """Return the address at which the server shows a notebook in this place.
+    """Return the address at which the server shows a notebook in this application.
 
-    JupyterLab would open again, beside it, what the page before it left open:
-    hence the `reset`.
+    `reset` keeps JupyterLab from also opening what the previous page left
+    open.
     """
     address = server.replace("nbclassic/notebooks", place)
     return address.replace(str(SESSION), str(notebook)) + "&reset"
 
 
 def open_rise(page, server, session):
-    """Open a session's live deck as `make slides` does, and wait until it stands."""
+    """Open a session's live deck as `make slides` does, and wait for it."""
     page.goto(server.replace(str(SESSION), str(session)), wait_until="commit")
     wait_for_rise(page)
 
@@ -81,10 +81,10 @@ def open_lab(page, server, session):
 
 @pytest.fixture(scope="module", params=["rise", "lab"])
 def deck(request, browser, server, session):
-    """Open a session's live deck, for the first time, and walk through it.
+    """Open a session's live deck for the first time, and walk through it.
 
-    In classic RISE it is walked through at both sizes, in JupyterLab's deck at
-    the smaller one.
+    This happens at both sizes in classic RISE, and at the smaller one in
+    JupyterLab's deck.
     """
     nb = read_ipynb(session)
     page, outside = page_of(browser, viewport=SMALL)
@@ -119,7 +119,9 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, "A deck asked the network for these; it must not."
+    assert not deck.outside, (
+        "A deck tried to load these from the network, which it must not."
+    )
 
 
 @in_classic_rise
@@ -153,7 +155,8 @@ def test_the_deck_runs_live(deck):
     assert not wrong, "\n".join(wrong)
     assert page.evaluate(outputs) == stored
 
-    # One cell as a presenter runs it, on the first slide with but one, that prints.
+    # Run a cell as a presenter does, on the first slide with a single cell
+    # that prints.
     page.evaluate(
         """const slide =
              [...document.querySelectorAll(".slides section:not(.stack)")]
@@ -165,8 +168,8 @@ def test_the_deck_runs_live(deck):
            Reveal.slide(h, v, -1);  // all its fragments hidden"""
     )
     while not page.locator(f"{SECTION} .output_stream").is_visible():
-        page.keyboard.press("Space")  # it stands in a fragment
-        page.wait_for_timeout(100)  # the deck takes the key by a message
+        page.keyboard.press("Space")  # it is in a fragment
+        page.wait_for_timeout(100)  # the deck receives the key as a message
     selected = page.locator(f"{SECTION} .code_cell.selected")
     selected.wait_for()
     page.evaluate("Jupyter.notebook.get_selected_cell().clear_output()")
@@ -177,7 +180,8 @@ def test_the_deck_runs_live(deck):
     (problems,) = measure(page, slides=1)
     assert not problems, "\n".join(problems)
     assert not deck.outside
-    # The kernel holds the session's data, and the server stays for other tests.
+    # The kernel uses memory for the session's data, and the server runs on for
+    # other tests.
     page.evaluate("Jupyter.notebook.session.delete()")
 
 
@@ -187,7 +191,7 @@ def short(project):
     nb = read_ipynb(SESSION)
     fifth = slides_of(nb)[4][0]
     nb.cells = nb.cells[: nb.cells.index(fifth)]
-    del nb.metadata["jupytext"]  # it is no pair
+    del nb.metadata["jupytext"]  # it is not a pair
     path = SESSION.with_name("short")
     nbformat.write(nb, project / f"{path}.ipynb")
     return path
@@ -203,7 +207,7 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
         notes = [c.source for c in slide if kind_of(c) == "notes"]
         if notes:
             words = re.sub(r"[*_`$>]", "", notes[0]).strip()[:40]
-            # The cell's source is there, too, and hidden.
+            # The cell's source is there, too, but hidden.
             told = shown.get_by_text(words).filter(visible=True)
             told.first.wait_for(timeout=60_000)
         else:
@@ -228,14 +232,16 @@ IN_A_NOTEBOOK = {
 }
 
 
-# Our server trusts the project's notebooks, which it knows by their names.
+# Our server trusts the project's notebooks, which it recognises by their
+# names.
 @pytest.mark.parametrize("name", ["89_explorables", "untrusted"])
 @pytest.mark.parametrize("place", IN_A_NOTEBOOK)
 def test_a_reader_sees_an_explorable_in_a_notebook(
     browser, server, project, place, name
 ):
     nb = read_ipynb(SESSION)
-    # One is enough, and JupyterLab shows only those cells that are in view.
+    # One is enough, because JupyterLab only renders the cells that are in
+    # view.
     nb.cells = [
         next(
             cell
@@ -258,7 +264,7 @@ def test_a_reader_sees_an_explorable_in_a_notebook(
     assert len(picture.get_attribute("alt")) > 40
     slider = page.locator(".explorable input[type=range]")
     if name == "untrusted":
-        assert not slider.count(), "A notebook that is not ours ran a script."
+        assert not slider.count(), "A notebook from elsewhere ran a script."
     else:
         slider.wait_for()
     (project / f"{path}.ipynb").unlink()

@@ -1,6 +1,6 @@
 """Session 5 keeps its promises: each model has a source, each request an answer.
 
-The server's code is the notebook's own: its cells tagged `for-solutions`.
+The server's code comes from the notebook's cells tagged `for-solutions`.
 """
 
 import json
@@ -26,8 +26,8 @@ NUMBERS = [
 YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
-DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month where it is not known
-PLAUSIBLE = {  # what no model of the table should leave by mistyped zeros
+DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month if the day is unknown
+PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
     "parameters_total": (1e8, 1e13),
     "parameters_active": (1e8, 1e13),
     "context": (128, 2e7),
@@ -36,9 +36,9 @@ PLAUSIBLE = {  # what no model of the table should leave by mistyped zeros
 
 
 def faults_of(models):
-    """Return what is wrong with a table of models, a sentence for each row.
+    """Return what is wrong with a table of models, as a list of phrases.
 
-    Takes: the table, every cell a string, empty where nothing was published.
+    Takes: the table, whose cells are strings (empty if nothing was published).
     """
     if list(models.columns) != COLUMNS:
         return [f"the columns should be {', '.join(COLUMNS)}"]
@@ -47,24 +47,26 @@ def faults_of(models):
         name = row["name"]
         sources = row["source"].split(" ")
         if not all(it.startswith("https://") for it in sources):
-            faults.append(f"{name}: no source; put the address of one in")
+            faults.append(f"{name}: no source; add the address of one")
         if len(set(sources)) < len(sources):
-            faults.append(f"{name}: the same source twice")
+            faults.append(f"{name}: the same source is listed twice")
         for column in ("date", "source_date"):
             date = pd.to_datetime(row[column], errors="coerce")
             if pd.isna(date) or not re.fullmatch(DATE, row[column]):
-                faults.append(f"{name}: {column} {row[column]!r} is no date")
+                faults.append(
+                    f"{name}: {column} {row[column]!r} is not a date"
+                )
         for column in NUMBERS:
             lowest, highest = PLAUSIBLE[column]
             if row[column] and not row[column].isdigit():
-                faults.append(f"{name}: {column} is no whole number")
+                faults.append(f"{name}: {column} is not a whole number")
             elif row[column] and not lowest <= int(row[column]) <= highest:
                 faults.append(f"{name}: {column} is not plausible")
         for column in YES_OR_NO:
             if row[column] not in ("yes", "no", ""):
-                faults.append(f"{name}: {column} is yes, no or empty")
+                faults.append(f"{name}: {column} must be yes, no or empty")
         if not row["weights"]:
-            faults.append(f"{name}: weights has to be decided, yes or no")
+            faults.append(f"{name}: weights must be yes or no")
         elif row["weights"] == "yes" and row["licence"] == "proprietary":
             faults.append(f"{name}: proprietary, yet with weights to download")
         elif row["weights"] == "no" and row["unrestricted_use"] == "yes":
@@ -74,20 +76,22 @@ def faults_of(models):
         total, active = row["parameters_total"], row["parameters_active"]
         known = total.isdigit() and active.isdigit()
         if known and int(active) > int(total):
-            faults.append(f"{name}: more parameters are active than there are")
+            faults.append(
+                f"{name}: more parameters are active than the model has"
+            )
     twice = models["name"][models["name"].duplicated()]
-    return faults + [f"{name}: it is there twice" for name in twice]
+    return faults + [f"{name}: it is listed twice" for name in twice]
 
 
 @pytest.fixture
 def models():
-    """Return the table as it was written: every cell a string."""
+    """Return the table as it was written, with every cell as a string."""
     return pd.read_csv(TABLE, dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")
 def session():
-    """Return the names that the session's cells define, its server running."""
+    """Return the names that the session's cells define, while its server runs."""
     names, here = {"__name__": "session"}, os.getcwd()
     os.chdir(NOTEBOOKS)
     try:
@@ -119,18 +123,18 @@ def test_the_readme_gives_a_rule_for_each_column():
         ("source", "a friend", "no source"),
         ("source", "https://example.org and a friend", "no source"),
         ("source", "https://example.org https://example.org", "twice"),
-        ("source_date", "", "is no date"),
-        ("date", "12 July 2022", "is no date"),
-        ("date", "2022", "is no date"),
+        ("source_date", "", "is not a date"),
+        ("date", "12 July 2022", "is not a date"),
+        ("date", "2022", "is not a date"),
         ("context", "2", "not plausible"),
         ("training_tokens", "366", "not plausible"),
-        ("parameters_total", "7B", "no whole number"),
+        ("parameters_total", "7B", "not a whole number"),
         ("parameters_active", "9" * 12, "more parameters are active"),
         ("weights", "partly", "yes, no or empty"),
         ("weights", "", "yes or no"),
         ("licence", "proprietary", "yet with weights"),
         ("licence", "", "licence is missing"),
-        ("name", "GPT-1", "there twice"),
+        ("name", "GPT-1", "listed twice"),
     ],
 )
 def test_a_row_that_cannot_be_trusted_is_refused(models, column, value, words):

@@ -1,6 +1,6 @@
-"""What every notebook promises, read off its two files without running it.
+"""Every notebook keeps its promises, checked in its two files without running it.
 
-That its outputs are those of a fresh run is for nbval, on each .ipynb itself.
+nbval checks on each .ipynb that the outputs are those of a fresh run.
 """
 
 import re
@@ -16,7 +16,7 @@ from sync import checksum, content
 from tests.plugin import FLOAT, WITHIN
 
 PAIRS = all_pairs()
-# How many cells of each notebook may go uncompared; each says why itself.
+# How many cells of each notebook may stay uncompared; each cell says why.
 UNCOMPARED = {
     "notebooks/01_models_and_gradients": 2,
     "notebooks/02_neural_nets": 4,
@@ -46,7 +46,7 @@ def code_cells(nb):
 
 
 def shown(nb):
-    """Return the cells that a deck shows, with the slide type that each has."""
+    """Return the cells that a deck shows, each with its slide type."""
     cells = [(c, kind_of(c)) for c in nb.cells]
     return [
         (cell, kind) for cell, kind in cells if kind not in ("skip", "notes")
@@ -60,10 +60,11 @@ def test_both_halves_of_a_pair_say_the_same(pair):
         read_ipynb(pair),
     )
     assert md == as_md(nb), (
-        f"{pair}.md and .ipynb differ: do `make sync`, then `make run`."
+        f"{pair}.md and .ipynb differ: run `make sync`, then `make run`."
     )
     assert nb.metadata.get("checksum") == checksum(content(nb)), (
-        f"The checksum in {pair}.ipynb is that of another text: do `make sync`."
+        f"The checksum in {pair}.ipynb belongs to another text: run "
+        "`make sync`."
     )
 
 
@@ -74,7 +75,7 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
 
     assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
         "Cells of the .ipynb have metadata that the .md lacks: `make run` "
-        "drops what an editor added; what is yours needs its name in "
+        "drops what an editor added; list your own metadata in "
         "cell_metadata_filter in pyproject.toml."
     )
 
@@ -97,7 +98,7 @@ def test_nothing_is_said_about_jupytexts_version(pair):
 def test_outputs_come_from_one_fresh_run(pair):
     cells = [c for c in code_cells(read_ipynb(pair)) if c.source.strip()]
     counts = [cell.execution_count for cell in cells]
-    assert counts == list(range(1, len(cells) + 1)), "Do `make run`."
+    assert counts == list(range(1, len(cells) + 1)), "Run `make run`."
     assert read_ipynb(pair).metadata["running_seconds"] > 0
 
 
@@ -109,7 +110,7 @@ def test_outputs_hold_no_errors_warnings_or_times(pair):
             assert output.get("name") != "stderr", (
                 f"{cell.source}\n{output.text}"
             )
-        assert "execution" not in cell.metadata, "time stamps: do `make run`"
+        assert "execution" not in cell.metadata, "time stamps: run `make run`"
 
 
 @on_every_pair
@@ -121,7 +122,7 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
     ]
     for cell in cells:
         assert len(cell.metadata.get("reason", "")) > 20, (
-            f'Write beside the tag why it cannot be compared, reason="…":\n{cell.source}'
+            f'Write beside the tag why the output cannot be compared, reason="…":\n{cell.source}'
         )
     for cell in code_cells(read_ipynb(pair)):
         if any(WITHIN.match(tag) for tag in cell.metadata.get("tags", [])):
@@ -131,13 +132,13 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
                 if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
-                f"Say why it is compared with tolerance, reason="
+                f"Say why the output is compared with a tolerance, reason="
                 f'"…", and print what is compared as floats:\n{cell.source}'
             )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
     assert not re.search(r"(?i)#\s*(nbval|pytest)", sources), (
-        "use tags, not comments"
+        "use tags instead of comments"
     )
 
 
@@ -219,8 +220,8 @@ def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
             if cell.cell_type == "markdown"
         )
         assert not (runs or asks) or len(shown) < len(slide), (
-            "Say in a cell of slide type notes what the presenter does here:\n"
-            + shown[0].source
+            "Say in a cell of slide type notes what the presenter should do "
+            "here:\n" + shown[0].source
         )
 
 
@@ -231,7 +232,7 @@ def test_every_session_opens_and_closes_as_a_reader_expects(pair):
         for cell, _ in shown(read_ipynb(pair))
         if cell.cell_type == "markdown"
     ]
-    assert texts[0].startswith("# "), "the first cell holds the title"
+    assert texts[0].startswith("# "), "the first cell must contain the title"
     ends = "\n".join(texts[-4:])
     for heading in ("## What to remember", "## Next session", "## Exercises"):
         assert heading in ends
@@ -256,7 +257,7 @@ def test_every_prediction_is_answered_below_folded_away(pair):
         )
     for cell, kind in cells:
         assert kind == "fragment" or "<details>" not in cell.source, (
-            f"In the deck what is folded comes as a fragment:\n{cell.source}"
+            f"What is folded must be a fragment in the deck:\n{cell.source}"
         )
 
 
@@ -275,7 +276,7 @@ def test_every_exercise_is_a_task_a_gap_and_a_check(pair):
         task, answer, check = nb.cells[start : start + 3]
         assert [c.metadata.tags for c in (task, answer, check)] == [
             [tag] for tag in tags
-        ], f"exercise {number}: its three cells follow each other"
+        ], f"exercise {number}: its three cells must follow one another"
         assert task.source.startswith(f"### Exercise {number}: ")
         assert task.source.count(HINT) == 1, (
             f"Give one folded hint:\n{task.source}"
@@ -285,7 +286,7 @@ def test_every_exercise_is_a_task_a_gap_and_a_check(pair):
         )
         assert "= None" in answer.source
         assert not re.search(r"\b(import|jax|jnp|optax)\b", check.source), (
-            f"A check is plain Python and NumPy:\n{check.source}"
+            f"A check may only use plain Python and NumPy:\n{check.source}"
         )
         (output,) = check.outputs
         assert output.text == f"Exercise {number}: not attempted yet\n"
@@ -307,7 +308,7 @@ def test_every_exercise_has_its_solution_and_three_mistakes(pair):
         checked = solutions.cells[check]
         assert "correct" in checked.outputs[0].text
         assert not IGNORED & set(checked.metadata.get("tags", [])), (
-            f"exercise {number}: what the check says must be compared"
+            f"exercise {number}: the output of the check must be compared"
         )
         mistakes = [it for it in wrong_answers_to(pair) if it[0] == number]
         assert len(mistakes) >= 3, f"exercise {number}: add typical mistakes"

@@ -1,6 +1,6 @@
-"""Opening a notebook is not editing it, and a remote's keys stay in the deck.
+"""Opening a notebook does not edit it, and a remote's keys don't leave the deck.
 
-The server is started by somebody who has set up everything against us.
+The server is started by somebody whose settings are as hostile as possible.
 """
 
 import contextlib
@@ -21,11 +21,13 @@ from playwright.sync_api import expect
 from sessions import as_md, cleaned, find_session, read_ipynb, write_safely
 from slides import SECTION, SMALL
 
-expect.set_options(timeout=30_000)  # on a busy machine, five seconds are few
+expect.set_options(
+    timeout=30_000
+)  # on a busy machine, five seconds are not enough
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\S+\?token=(\S+)")
 # How a notebook is opened: as a deck in classic Jupyter and in JupyterLab, and
-# to be read. JupyterLab says that a file "has changed on disk" where Ctrl-S and
-# an autosave come at the same time, so there the deck is opened twice.
+# for reading. JupyterLab says that a file "has changed on disk" if Ctrl-S and
+# an autosave happen at the same time, so its deck is opened twice.
 PLACES = {
     "rise": "nbclassic/notebooks",
     "lab deck": "rise",
@@ -51,7 +53,7 @@ import os, sys, matplotlib.pyplot as plt
 print(sys.prefix, "theirs" in globals(), os.environ.get("JAX_PLATFORMS"))
 print(plt.get_backend(), plt.rcParams["lines.linewidth"])"""
 
-# What somebody may have, in the home folder and in the environment.
+# Settings that somebody may have in the home folder and in the environment.
 THEIR_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 THEIR_FILES = {
     ".jupyter/jupyter_server_config.py": "c.ServerApp.base_url = '/theirs/'",
@@ -91,7 +93,7 @@ THEIR_VALUES = {
 
 
 def short_notebook():
-    """Return a notebook with all that the keys of a deck have to do with."""
+    """Return a notebook with everything that the keys of a deck can affect."""
     markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     printed = [nbformat.v4.new_output("stream", text="stored\n")]
     cells = [
@@ -100,7 +102,7 @@ def short_notebook():
         ("slide", markdown("# Two")),
         ("-", code("print(1 + 1)", execution_count=1, outputs=printed)),
         ("fragment", markdown("An answer")),
-        # RISE puts the one that is skipped into the fragment, before the notes.
+        # RISE puts the skipped cell into the fragment, before the notes.
         ("notes", markdown("Wait for it.")),
         ("skip", code("answer = 42", execution_count=2)),
         ("subslide", markdown("# Three")),
@@ -117,9 +119,9 @@ def short_notebook():
 
 
 def write_short(pair):
-    """Write both halves of the short notebook, the .ipynb as another editor would.
+    """Write both halves of the short notebook, the .ipynb in another editor's form.
 
-    Returns what it must say after an edit, apart from the edit.
+    Returns what it must contain after an edit, apart from the edit.
     """
     nb = cleaned(short_notebook())
     write_safely(pair.with_suffix(".md"), as_md(nb))
@@ -132,7 +134,7 @@ def write_short(pair):
 
 
 def without(nb, number):
-    """Return a notebook without what a run or an answer changes in one cell."""
+    """Return a notebook without what a run or an answer changes in a cell."""
     nb = copy.deepcopy(nb)
     for name in ("source", "outputs", "execution_count"):
         del nb["cells"][number][name]
@@ -140,7 +142,7 @@ def without(nb, number):
 
 
 def files_in(folder):
-    """Return the contents of the files in a folder, without those of caches."""
+    """Return the contents of the files in a folder, except caches."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -150,7 +152,7 @@ def files_in(folder):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Return the home folder of somebody who has set up everything."""
+    """Return the home folder of somebody who has configured everything."""
     folder = tmp_path_factory.mktemp("home")
     for name, text in THEIR_FILES.items():
         write_safely(folder / name, text)
@@ -184,7 +186,7 @@ def server(project, home):
 
 
 def ask(base, token, path, content=None):
-    """Return a server's answer; PUT `content` where there is some."""
+    """Return a server's answer; PUT `content` if there is any."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(
         f"{base}/{path}",
@@ -197,7 +199,7 @@ def ask(base, token, path, content=None):
 
 
 def open_page(browser, server, kind, name):
-    """Open a notebook in one of the places, and wait until its kernel is ready."""
+    """Open a notebook in one of the applications, and wait for its kernel."""
     base, token = server
     seconds = AUTOSAVE_SECONDS if "autosaves" in kind else 120
     settings = "lab/api/settings/@jupyterlab/docmanager-extension:plugin"
@@ -224,7 +226,7 @@ def open_page(browser, server, kind, name):
 
 @pytest.fixture(scope="module")
 def opened(request, browser, server, project):
-    """Open the short notebook in a place; give all that the tests look at."""
+    """Open the short notebook in an application; yield what the tests need."""
     kind = request.param
     pair = project / f"notebooks/{NUMBERS[kind]}_short"
     wanted = write_short(pair)
@@ -264,7 +266,9 @@ def test_opening_looking_and_saving_change_no_file(opened, project):
         "Looking at a notebook has changed it."
     )
     save(opened.page)
-    assert not changed(opened, project), "Saving without an edit is one."
+    assert not changed(opened, project), (
+        "Saving without an edit has changed the notebook."
+    )
 
 
 @everywhere
@@ -286,7 +290,7 @@ def test_a_reader_sees_the_presenters_notes_only_on_request(opened):
 
 
 def heading(page):
-    """Return the place of the heading on the slide that is shown."""
+    """Return the position of the heading on the current slide."""
     return page.locator(f"{SECTION} h1").filter(visible=True)
 
 
@@ -319,9 +323,10 @@ def test_a_presenters_remote_works_as_in_any_deck(opened):
             expect(page.locator(f".reveal.{state}")).to_have_count(count)
     for key in ("F5", "Shift+F5"):
         press(key, "Four")
-        # A browser without a window has no F5 of its own, so ask what it is told.
+        # A browser without a window ignores F5, so check whether the page
+        # stops the key.
         assert not page.evaluate(IS_LEFT_TO_BROWSER, "Shift+" in key), (
-            "The deck is loaded anew, and what has been run is lost."
+            "The deck was reloaded, and what had been run is lost."
         )
 
 
@@ -334,20 +339,20 @@ def test_no_key_edits_the_notebook(opened, project):
     for modifier in ("Shift", "Alt", "Control", "Control+Shift"):
         keys += [f"{modifier}+{it}" for it in modified]
     for key in (it for it in keys if it not in ALLOWED):
-        # Twice: Jupyter deletes a cell on "dd".
+        # Each key is pressed twice, because Jupyter deletes a cell on "dd".
         page.keyboard.press(key)
         page.keyboard.press(key)
     page.wait_for_timeout(300)
     assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
     expect(page.locator(SECTION).first).to_be_visible()
     save(page)
-    assert not changed(opened, project), "A key has edited the notebook."
+    assert not changed(opened, project), "A key press has edited the notebook."
 
 
 def go_to_two(page):
     """Show the second slide; return its code."""
-    # A deck takes keys by messages, and on a busy machine it may still be on
-    # its way to where the test before this one has sent it.
+    # A deck receives keys as messages, and on a busy machine it may still be
+    # moving to where the previous test has sent it.
     for _ in range(5):
         page.keyboard.press("Home")
         expect(heading(page)).to_contain_text("One")
@@ -388,7 +393,7 @@ def test_one_can_type_into_a_cell(opened):
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")
     page.keyboard.type(" T")
-    # These would split the cell, and add one.
+    # These keys would split the cell, and add another one.
     for key in ("Control+Shift+Minus", "Alt+Enter", "Escape"):
         page.keyboard.press(key)
     expect(heading(page)).to_contain_text("Two")

@@ -1,4 +1,4 @@
-"""What a session claims holds for other seeds than the one that it shows."""
+"""What a session claims also holds for seeds other than the one that it shows."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
 SEEDED_ARGUMENTS = {"random_seed", "random_state", "seed"}
-# What draws at random, and the seed that a session must give which uses it.
+# Random generators, and the kind of seed that a session must then set.
 NEEDED = {
     "np.random.": "default_rng",
     "jax.random.": "key",
@@ -23,16 +23,18 @@ NEEDED = {
 SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
-# For each session; a longer one is tried only where `--seeds` asks for it.
+# The time for each session; a longer one is tried only if `--seeds` asks for
+# it.
 SECONDS = 60
-# Session 4 asks for it, and what a process has computed once can't be asked anew.
+# Session 4 asks for two devices, which is no longer possible once a process
+# has computed something.
 jax.config.update("jax_num_cpu_devices", 2)
 
 
 class OtherSeeds(ast.NodeTransformer):
-    """Move every seed that is written into the code, and count them by name.
+    """Shift every seed that is written in the code, and collect their names.
 
-    Calls that draw without any seed are listed in `unseeded`.
+    `unseeded` lists the calls that draw without any seed.
     """
 
     def __init__(self, shift):
@@ -59,7 +61,7 @@ class OtherSeeds(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node):
-        """Move the defaults of arguments that are seeds."""
+        """Shift the default values of arguments that are seeds."""
         self.generic_visit(node)
         some, all_of = node.args, [*node.args.posonlyargs, *node.args.args]
         given = all_of[len(all_of) - len(some.defaults) :]
@@ -72,7 +74,7 @@ class OtherSeeds(ast.NodeTransformer):
         return node
 
     def visit_loop(self, node):
-        """Move the seeds that a loop goes through: `(0, 1, 2)` or `range(3)`."""
+        """Shift the seeds of a loop: `(0, 1, 2)` or `range(3)`."""
         self.generic_visit(node)
         name, seeds = getattr(node.target, "id", ""), ast.unparse(node.iter)
         written = re.fullmatch(r"(range)?\([\d, ]+\)", seeds)
@@ -86,7 +88,7 @@ class OtherSeeds(ast.NodeTransformer):
 
 
 def code_of(pair):
-    """Return the code of a session, and then of its solutions, as one program.
+    """Return the code of a session and of its solutions as one program.
 
     The solutions' first cell, which runs cells of the session, is left out.
     """
@@ -105,7 +107,7 @@ def code_of(pair):
 
 
 def seeds_for(session):
-    """Return how many other seeds a session is tried with: none to ten."""
+    """Return how many other seeds to try for a session, from none to ten."""
     once = sum(
         read_ipynb(pair).metadata["running_seconds"]
         for pair in (session, solutions_of(session))
@@ -126,11 +128,11 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def as_in_a_fresh_kernel(monkeypatch, session):
-    """Stand where a kernel starts: in notebooks/, with nothing drawn or compiled."""
+    """Start like a kernel: in notebooks/, with nothing drawn or compiled."""
     monkeypatch.chdir(NOTEBOOKS)
     matplotlib.use("agg")
-    # PyTensor, which Bambi imports, switches this on where it is first imported,
-    # and only there; each session must find what its own imports would leave.
+    # PyTensor, which Bambi imports, switches this on only when it is first
+    # imported. Each session must start as if its own imports were the first.
     jax.config.update("jax_enable_x64", "import bambi" in code_of(session))
     yield
     plt.close("all")
@@ -156,5 +158,5 @@ def test_every_claim_holds_with_other_seeds(session, seed):
         exec(compile(tree, str(session), "exec"), {"__name__": "__main__"})
     for number in exercises_of(read_ipynb(session)):
         assert f"Exercise {number}: correct" in said.getvalue(), (
-            "A check calls the solution wrong with another seed."
+            "With another seed, a check says that the solution is wrong."
         )

@@ -1,6 +1,6 @@
-"""What is cheap to prove of a room of ten on a JupyterHub.
+"""Checks the parts of a room of ten on a JupyterHub that are quick to check.
 
-The room itself takes minutes: tests/bench/room.py, which CI runs every week.
+The room itself takes minutes, so CI runs tests/bench/room.py only once a week.
 """
 
 import json
@@ -22,7 +22,7 @@ POST_BUILD = Path(".binder/postBuild")
 
 @pytest.fixture(scope="module")
 def bench():
-    """Return the modules of the room, of its hub and of `make bench`."""
+    """Return the modules for the room, its hub and `make bench`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCH))
         import bench
@@ -32,7 +32,7 @@ def bench():
 
 
 def cell(*kinds, done=True, error=None):
-    """Return what room.py sees of a code cell."""
+    """Return a code cell as room.py sees it."""
     return {"done": done, "error": error, "kinds": list(kinds)}
 
 
@@ -44,7 +44,7 @@ def test_a_room_sees_errors_and_missing_outputs(bench):
         cell("stdout", error="NameError"),
         cell("text/plain"),
         cell(done=False),
-        cell("stdout"),  # more than before is no failure
+        cell("stdout"),  # more than before does not count as a failure
     ]
     said = "\n".join(failures(cells, stored))
     for words in ("NameError", "lacks its ['image/png", "2 was not run"):
@@ -66,11 +66,11 @@ def test_the_page_for_teachers_says_what_was_measured(bench, tmp_path):
     user = yaml.safe_load(values)["singleuser"]
     guarantee = int(user["memory"]["guarantee"].removesuffix("M"))
     assert 0 <= guarantee - room["rss_gib"] * 1024 < 100
-    # As the page says it: 25 cores for a hundred people, four times the time.
+    # As the page says, 25 cores for a hundred people need four times as long.
     assert user["cpu"]["guarantee"] == 25 / 100 == 1 / 4
     assert int(user["memory"]["limit"].removesuffix("G")) > pages.SESSION_4_GIB
 
-    # The link is of the form that room.py has followed.
+    # The link has the form that room.py follows.
     (link,) = re.findall(r"```text\n(.+?)```", text, re.S)
     theirs = urllib.parse.urlparse("".join(link.split()))
     tried = (
@@ -92,7 +92,7 @@ def test_binder_gets_the_settings_of_our_decks(tmp_path):
     assert re.search(r"nbgitpuller==[\d.]+$", said, re.M)
     (program,) = re.findall(r"^python (\S+)$", said, re.M)
 
-    # In an environment of its own, as in an image.
+    # This uses a separate environment, as an image does.
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True
     )

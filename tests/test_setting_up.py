@@ -1,6 +1,7 @@
-"""Whatever a person's machine is like, our commands work or say what to do.
+"""On every machine, our commands work or say what to do.
 
-And whatever people have set up, it changes no outcome, and stays as it was.
+Whatever people have configured stays unchanged and does not affect the
+results.
 """
 
 import ast
@@ -31,8 +32,8 @@ from why import why
 
 ROOT = Path.cwd()
 ENV_SH = "tests/tools/env.sh"
-ENV_PY = "tests/tools/env.py"  # for Windows, where Python is always there
-# Root may do everything, unless it gives this right away.
+ENV_PY = "tests/tools/env.py"  # for Windows, where there always is a Python
+# Root can do everything, unless it drops this right.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
@@ -51,10 +52,10 @@ def run(command, folder, env):
 
 
 def one_sentence(said):
-    """Return the last line for people, when there is nothing but lines for people."""
+    """Return the last line of a message in which every line is for people."""
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
-    assert lines, "It failed, and said nothing."
+    assert lines, "It failed without a message."
     before = {it for it in lines[:-1] if not it.endswith(" ...")}
     assert not before, said
     return lines[-1]
@@ -64,23 +65,23 @@ def one_sentence(said):
 def uv():
     """Return the uv that made this environment."""
     found = shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
-    assert Path(found).exists(), "Do `make env` first."
+    assert Path(found).exists(), "Run `make env` first."
     return Path(found).resolve()
 
 
 @pytest.fixture(scope="module")
 def anybody():
-    """Return how a command is started by somebody who must not write everywhere."""
+    """Return how to start a command as somebody who can't write everywhere."""
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
-        pytest.skip("Root may write everywhere here.")
+        pytest.skip("Root can write everywhere here.")
     return ANYBODY
 
 
 @contextlib.contextmanager
 def read_only(folder):
-    """Take away the right to write in a folder, for a while."""
+    """Make a folder read-only for a while."""
     modes = {it: it.lstat().st_mode for it in (folder, *folder.rglob("*"))}
     modes = {it: mode for it, mode in modes.items() if not it.is_symlink()}
     for path, mode in modes.items():
@@ -90,12 +91,12 @@ def read_only(folder):
         path.chmod(mode)
 
 
-# The environment: a small project, whose only package comes from a mirror.
+# Making the environment: a small project gets its only package from a mirror.
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Serve a mirror with one package; give its folder and its address."""
+    """Serve a mirror with one package; yield its folder and its address."""
     folder = tmp_path_factory.mktemp("site")
     mirror.write_site(folder)
     with mirror.serving(folder) as address:
@@ -104,7 +105,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, uv, site):
-    """Return a small project that has not been made yet, to be copied."""
+    """Return a small project without an environment, to be copied."""
     folder = tmp_path_factory.mktemp("small") / "project"
     mirror.write_project(folder, uv, f"{site[1]}/simple")
     return folder
@@ -112,7 +113,7 @@ def small(tmp_path_factory, uv, site):
 
 @pytest.fixture
 def bare(tmp_path, small, uv, monkeypatch):
-    """Stand in a copy of it, on a machine with few programs, uv and Python."""
+    """Work in a copy of this project, with few programs besides uv and Python."""
     shutil.copytree(small, tmp_path / "project")
     (tmp_path / "home").mkdir()
     python = Path(sys.base_prefix, "bin", "python3")
@@ -128,9 +129,9 @@ def bare(tmp_path, small, uv, monkeypatch):
 def make_env(
     bare, programs="all", before=(), folder="project", by="sh", **settings
 ):
-    """Do `make env` as somebody with few programs; return its status and words.
+    """Run `make env` with few programs; return its status and output.
 
-    Takes: `by`, "sh" or a file that Python starts: what makes it.
+    Takes: `by`, which is "sh" or a file that Python runs.
     """
     env = {
         "HOME": str(bare / "home"),
@@ -174,7 +175,7 @@ def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
     status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **more)
     assert status == 0, said
     assert runs(bare)
-    # All is there now, so nothing is asked for, and nothing is said.
+    # Everything is there now, so nothing is requested and nothing is printed.
     assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
 
 
@@ -225,7 +226,8 @@ def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
     status, said = make_env(bare, **theirs)
     assert status == 0, said
     assert said.splitlines() == [
-        "Making the environment in .venv (once, some minutes) ..."
+        "Setting up the environment in .venv (only once; this takes a few "
+        "minutes) ..."
     ]
     assert runs(bare)
     assert make_env(bare, **theirs) == (0, "")
@@ -267,8 +269,8 @@ def test_what_a_gpu_needs_stays_where_it_was_added(bare, site):
         packages / name
         for name in ("jax_cuda13_plugin", "jax_cuda13_plugin-1.0.dist-info")
     )
-    assert not added.exists()  # nobody gets it who has not asked for it
-    # As after `uv sync --extra cuda`, by which it was not there completely.
+    assert not added.exists()  # only those who have asked for it get it
+    # This is the state after an incomplete `uv sync --extra cuda`.
     added.mkdir()
     assert make_env(bare, **there) == (0, "")
     assert whole.is_dir()
@@ -311,7 +313,7 @@ def test_the_environment_is_made_without_a_home_or_a_temporary_folder(
     assert runs(bare)
 
 
-# Each cause, and what is said of it. `how` is what a test does before.
+# Each cause and its message. `how` is what a test does beforehand.
 CAUSES = {
     "nothing answers": (
         {"UV_DEFAULT_INDEX": f"{mirror.NOWHERE}/simple"},
@@ -323,7 +325,7 @@ CAUSES = {
     ),
     "no such name": (
         {"UV_DEFAULT_INDEX": "http://nowhere.invalid/simple"},
-        r"^The address of http://nowhere.invalid could not be looked up",
+        r"^http://nowhere.invalid could not be looked up",
     ),
     "no proxy": (
         {"HTTPS_PROXY": mirror.NOWHERE},
@@ -331,7 +333,7 @@ CAUSES = {
     ),
     "the proxy wants a password": (
         {"HTTPS_PROXY": "{refusing 407}"},
-        r"^The proxy asks who you are: put your name and password",
+        r"^The proxy asks for a user name and a password: put them",
     ),
     "the mirror wants a password": (
         {"UV_DEFAULT_INDEX": "{refusing 401}/simple"},
@@ -343,8 +345,8 @@ CAUSES = {
     ),
     "an unknown certificate": (
         {"UV_DEFAULT_INDEX": "{tls}/simple"},
-        r"^The certificate of https://127.0.0.1:\d+ is not trusted here: let "
-        "SSL_CERT_FILE name",
+        r"^The certificate of https://127.0.0.1:\d+ is not trusted here: set "
+        "SSL_CERT_FILE to",
     ),
     "the mirror lacks a package": (
         {"UV_DEFAULT_INDEX": "{mirror}/empty"},
@@ -356,11 +358,11 @@ CAUSES = {
     ),
     "an old lock file": (
         {"edit": ("pyproject.toml", '"(tiny|jax-cuda13-plugin)"', "")},
-        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
     ),
     "no lock file": (
         {"edit": ("uv.lock", None, None)},
-        r"^uv.lock is missing, or does not fit pyproject.toml: do 'uv lock'",
+        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
     ),
     "a download that breaks off": (
         {"UV_DEFAULT_INDEX": "{broken}/simple"},
@@ -371,11 +373,11 @@ CAUSES = {
             "edit": ("uv.lock", r"sha256:\w{4}", "sha256:0000"),
             "UV_DEFAULT_INDEX": "{mirror}/simple",
         },
-        r"its checksum differs, and was not used",
+        r"has the wrong checksum and was not used",
     ),
     "no wheel for this machine": (
         {"edit": ("uv.lock", "py3-none-any", "cp312-cp312-win_amd64")},
-        r"^You're on Linux .*, but `tiny` .* does not exist there: use ",
+        r"^You're on Linux .*, but `tiny` .* is not available there: use ",
     ),
     "no python": (
         {"programs": "nothing"},
@@ -394,7 +396,7 @@ CAUSES = {
 
 @pytest.fixture
 def filled_in(bare, site):
-    """Return how settings get the addresses that they name, of servers that run."""
+    """Return a function that puts the addresses of servers into settings."""
     folder, address = site
     pem = bare / "certificate.pem"
     pem.write_text(mirror.CERTIFICATE)
@@ -426,7 +428,7 @@ def test_a_failure_names_its_true_cause_in_one_sentence(
     bare, filled_in, by, cause
 ):
     settings, words = CAUSES[cause]
-    # No network, whatever happens.
+    # Make sure that there is no network.
     settings = {"HTTPS_PROXY": mirror.NOWHERE, "by": by} | settings
     programs = settings.pop("programs", "all")
     name, old, new = settings.pop("edit", ("", "", ""))
@@ -470,7 +472,7 @@ def test_a_folder_that_refuses_to_be_written_is_named(
 
 
 def test_a_full_disk_is_named(bare, site):
-    # In a namespace of its own: a disk of 100 KiB, with the project on it.
+    # In a separate namespace, put the project on a disk of 100 KiB.
     script = 'mount -t tmpfs -o size=100k none "$1" || exit 77; cp -R tests .python-version pyproject.toml uv.lock "$1" && cd "$1" && exec sh tests/tools/env.sh'
     disk = bare / "disk"
     disk.mkdir()
@@ -498,12 +500,12 @@ def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
     status, said = make_env(bare)
     assert status == 1
     assert "Failed to parse `uv.lock`" in said
-    assert said.endswith("could not be made, for the reason above.\n")
+    assert said.endswith("could not be made; the lines above say why.\n")
     for word in ("network", "disk", "proxy", "mirror", "certificate"):
         assert word not in said
 
 
-# What was said in each case, where the case itself cannot be had everywhere.
+# The programs' output in cases that cannot be produced on every machine.
 SAID = {
     "WARNING: Retrying after connection broken by 'ProxyError('Cannot connect "
     "to proxy.', NewConnectionError('refused'))'\nERROR: No matching "
@@ -513,7 +515,7 @@ SAID = {
     "ERROR: No matching distribution found for uv": "The certificate of "
     "https://r.example is not trusted here",
     "Looking in indexes: http://r.example\nERROR: No matching distribution "
-    "found for uv": "A package is not where it is looked for (No matching",
+    "found for uv": "A package was not found (No matching",
     "npm error code ENOSPC\nnpm error syscall write": "The disk is full",
     "npm error code EROFS\nnpm error rofs EROFS: read-only file system, mkdir "
     "'/x'": "The project cannot be changed here",
@@ -525,14 +527,13 @@ SAID = {
     "npm error code ECONNREFUSED\nnpm error request to https://r.example/a "
     "failed": "https://r.example could not be reached",
     "npm error code ENOTFOUND\nnpm error network request to "
-    "http://r.example/a": "The address of http://r.example could not be "
-    "looked up",
+    "http://r.example/a": "http://r.example could not be looked up",
     "npm error code E404\nnpm error 404 File not found - GET "
-    "http://r.example/a": "A package is not where it is looked for (404",
-    "npm error code EINTEGRITY": "A download is not what was promised",
+    "http://r.example/a": "A package was not found (404",
+    "npm error code EINTEGRITY": "A download has the wrong checksum",
     "npm error code SELF_SIGNED_CERT_IN_CHAIN": "The certificate of another "
     "machine is not trusted",
-    # As Windows puts it.
+    # These are the messages of Windows.
     "error: failed to copy file: There is not enough space on the disk. (os "
     "error 112)": "The disk is full",
     "error: failed to remove file `C:\\x\\.venv\\a.pyd`: Access is denied. (os "
@@ -569,7 +570,7 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("notebooks", "img", "tests", "build"):
         (tmp_path / name).mkdir()
-    # What pip asks for first; it is where a layout that is not liked shows.
+    # pip asks for this first, so this is where a wrong layout becomes visible.
     code = "import sys; from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_wheel(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -614,7 +615,7 @@ def test_binder_installs_what_is_locked(uv):
     assert wanted.returncode == 0, wanted.stderr
     kept = Path(".binder/requirements.txt")
     assert kept.read_text(encoding="utf-8") == wanted.stdout, (
-        f"Write it anew: uv {' '.join(EXPORT)} -o {kept}"
+        f"Write it again: uv {' '.join(EXPORT)} -o {kept}"
     )
 
 
@@ -634,7 +635,7 @@ def imports_of(pair):
     return found
 
 
-# A platform that uv is told to be on, and what it is called.
+# The platforms that uv is told to assume, and what it calls them.
 WITHOUT_WHEELS = {
     "x86_64-apple-darwin": "macOS",  # a Mac with an Intel processor
     "x86_64-unknown-linux-musl": "Linux",
@@ -650,7 +651,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
         capture_output=True,
         encoding="utf-8",
     )
-    assert refused.returncode, "Have these platforms packages now? Say so."
+    assert refused.returncode, "Do these platforms have packages now? Say so."
     said = subprocess.run(
         ["sh", "tests/tools/why.sh"],
         input=refused.stderr,
@@ -663,7 +664,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
     assert "but `jaxlib` (v" in said and "a Mac with an Apple" in said
 
 
-# What all of our processes get of a person's settings.
+# The settings of a person that all of our processes get.
 
 
 def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
@@ -689,7 +690,8 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
     assert {name: ours.get(name) for name in useful} == useful
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
-    # Once more changes nothing, since our commands start one another.
+    # Doing it again changes nothing, which matters because our commands start
+    # one another.
     monkeypatch.setattr(os, "environ", ours)
     again = clean.environment(tmp_path)
     assert again.pop("PATH").endswith(ours.pop("PATH"))
@@ -747,7 +749,7 @@ def test_npm_keeps_its_mirror_and_no_other_setting(tmp_path, monkeypatch):
     )
 
 
-# A disk or a folder that refuses to be written.
+# A disk or a folder that can't be written to.
 
 
 @pytest.mark.parametrize(
@@ -794,12 +796,12 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
     with pytest.raises(SystemExit) as ended:
         clean.main([[]])
-    assert "let TMPDIR name one" in str(ended.value)
+    assert "set TMPDIR to one" in str(ended.value)
 
 
-# The real commands, in a copy of the project with one small session.
+# Run the real commands, in a copy of the project with one small session.
 
-# What a notebook sees of a person's settings.
+# This shows which of a person's settings reach a notebook.
 PROBE = """\
 import builtins
 import os
@@ -838,7 +840,7 @@ def small_project(tmp_path):
 
 
 def make(folder, env, *arguments, before=()):
-    """Do `make` in a project; return its status and words, without its path."""
+    """Run `make` in a project; return its status and output, without its path."""
     status, said = run([*before, "make", *arguments], folder, env)
     return status, said.replace(str(folder), "PROJECT")
 
@@ -870,7 +872,7 @@ def page_of(folder, env, command):
 
 
 def do_everything(folder, env):
-    """Do what the Makefile offers; return what was said."""
+    """Run the commands of the Makefile; return their output."""
     md = folder / "notebooks" / f"{example.NAME}.md"
     md.write_text(md.read_text().replace("pi = 3.1", "pi = 3.1  # about"))
     said = [make(folder, env, "sync")]
@@ -881,11 +883,11 @@ def do_everything(folder, env):
 
 
 def files_of(folder):
-    """Return the files of a project; of a PDF, what stands on its pages."""
+    """Return the files of a project; for a PDF, the text on its pages."""
     files = hostile.files_in(folder, {".venv", ".uv", ".npm", ".sync"})
     for name, data in files.items():
         if name.endswith(".ipynb"):
-            # It depends on what else the machine has to do.
+            # This depends on how busy the machine is.
             files[name] = re.sub(rb'(running_seconds": )\d+', rb"\1", data)
         if name.endswith(".pdf"):
             pages = pypdfium2.PdfDocument(folder / name)
@@ -908,8 +910,8 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     try:
         said = do_everything(theirs, set_up)
         pages = [page_of(theirs, set_up, it) for it in ("slides", "lab")]
-        # As an editor or a hook starts it: without make, which could still
-        # do something about the settings of the Python that runs pytest.
+        # An editor or a hook starts it like this: without make, which could
+        # otherwise fix the settings of the Python that runs pytest.
         direct = {k: v for k, v in set_up.items() if k[:6] != "PYTHON"}
         pair = f"notebooks/{example.NAME}"
         tests = run(
@@ -928,10 +930,10 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     assert tests[0] == 0, tests[1]
     assert re.search(r"\d\d passed", tests[1]), tests[1]
     assert files_of(theirs) == files_of(nobodys)
-    assert hostile.files_in(home) == before, "Something of theirs has changed."
+    assert hostile.files_in(home) == before, "A person's own file has changed."
 
 
-# Tests that are started from a git hook.
+# Tests can be started from a git hook.
 
 COMMITS = """\
 import subprocess
@@ -1029,11 +1031,11 @@ def test_where_nothing_can_be_written_every_command_works_or_says_so(
             status, said = make(folder, env, command, before=anybody)
             if status or command in ("decks", "run"):
                 words = said.splitlines()
-                # Without the progress bar, and the line that ends it.
+                # Leave out the progress bar and the line that ends it.
                 words = [it for it in words if it and "cell" not in it]
                 assert one_sentence("\n".join(words)).startswith("Access to ")
     assert files_of(folder) == before
-    # A home that is read-only, or is not there, is no reason to fail.
+    # Commands work even if the home folder is read-only or missing.
     shutil.rmtree(home)
     home.mkdir(mode=0o555)
     del env["XDG_CACHE_HOME"]
@@ -1041,7 +1043,7 @@ def test_where_nothing_can_be_written_every_command_works_or_says_so(
     assert make(folder, env | nowhere, "sync", before=anybody)[0] == 0
     status, said = make(folder, env, "run", before=anybody)
     assert status == 0, said
-    # Matplotlib warns, in the notebook, where it has no place for its cache.
+    # Matplotlib warns in the notebook if it has no place for its cache.
     code = "import matplotlib; matplotlib.get_cachedir()"
     python = [sys.executable, "-I", "tests/tools/clean.py", "-c", code]
     assert run([*anybody, *python], folder, env) == (0, "")

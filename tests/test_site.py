@@ -1,4 +1,4 @@
-"""The site: every page can be read by everybody, offline, and its zips run."""
+"""Everybody can read every page of the site offline, and its zips run."""
 
 import re
 import zipfile
@@ -18,14 +18,14 @@ from slides import FORMULA, SESSIONS, SMALL
 
 from tests.test_static_decks import squashed, undescribed, violations
 
-# What Sphinx will change some day, in packages that are not ours.
+# Warnings about future changes of Sphinx that affect packages of others.
 pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
-LARGEST = 3_000_000  # bytes that a page and all that it loads may have
+LARGEST = 3_000_000  # bytes allowed for a page and everything that it loads
 PHONE = {"width": 360, "height": 740}
 ADDRESS = "https://github.com/owner/name"
 HOSTS = re.compile(r"colab\.|kaggle\.com/kernels|mybinder|codespaces|/edit/")
 MATHS = "span.math, div.math"
-# What is read of a page at the width of a phone.
+# This collects facts about a page at the width of a phone.
 FACTS = """() => {
   const root = document.documentElement;
   const facts = { small: [], wide: [] };
@@ -61,8 +61,8 @@ FACTS = """() => {
   return facts;
 }"""
 
-# Each colour of the code is looked at once: most elements of a page are words
-# of its code, and axe-core would take most of its time for them.
+# Keep only one element for each colour of the code: most elements of a page
+# are words of code, and axe-core would spend most of its time on them.
 THIN = """() => {
   const seen = new Set();
   for (const it of document.querySelectorAll("pre span")) {
@@ -71,7 +71,7 @@ THIN = """() => {
     seen.add(kind);
   }
 }"""
-# Words, and a page on which the search must find each of them.
+# Words, each with a page on which the search must find it.
 WORDS = {
     "gradient descent": "01_models_and_gradients",
     "backpropagation": "02_neural_nets",
@@ -88,20 +88,20 @@ WORDS = {
 
 @dataclass
 class Seen:
-    """What was seen of a page, on a desktop in light and dark, and on a phone."""
+    """What was found on a page, on a desktop (light and dark) and on a phone."""
 
     path: Path
-    outside: list  # the addresses outside of this machine that it asked for
+    outside: list  # the addresses outside this machine that it requested
     shut_out: list = field(default_factory=list)  # what axe-core found
     undescribed: list = field(default_factory=list)
-    maths: int = 0  # formulas that are set
-    unset: list = field(default_factory=list)  # formulas that are not
+    maths: int = 0  # formulas that were rendered
+    unset: list = field(default_factory=list)  # formulas that were not
     bytes: int = 0
     facts: dict = field(default_factory=dict)
 
 
 def file_of(address):
-    """Return the path of an address that begins with file://, "" for others."""
+    """Return the path of an address that begins with file://, or "" for others."""
     return (
         Path(unquote(urlparse(address).path))
         if address.startswith("file:")
@@ -110,7 +110,7 @@ def file_of(address):
 
 
 def look(browser, path):
-    """Open a page of the site from its file, and return what is seen of it."""
+    """Open a page of the site from its file, and return what is found on it."""
     page, outside = page_of(browser, viewport=SMALL, color_scheme="light")
     seen, asked = Seen(path, outside), []
     page.on("request", lambda it: asked.append(file_of(it.url)))
@@ -144,7 +144,7 @@ def look(browser, path):
 def site(tmp_path_factory):
     """Build the site as `make site` does before the series is published.
 
-    There is a deck of Session 1 only.
+    Only Session 1 has a deck.
     """
     folder = tmp_path_factory.mktemp("build")
     for end in (".html", ".pdf", "_notes.pdf"):
@@ -159,7 +159,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(site, browser):
-    """Look at all pages, and return what was seen, by their paths in the site."""
+    """Visit all pages, and return what was found, by their paths in the site."""
     paths = sorted(site.rglob("*.html"))
     return {
         str(it.relative_to(site)): look(browser, it)
@@ -169,7 +169,7 @@ def seen(site, browser):
 
 
 def found(seen, name):
-    """Return what was found on all pages, each with the name of its page."""
+    """Return all findings, each with the name of its page."""
     return "\n".join(
         f"{page}: {it}"
         for page, was in seen.items()
@@ -189,7 +189,9 @@ def test_every_session_and_its_solutions_are_pages_with_their_own_titles(seen):
 
 
 def test_no_page_asks_the_network(seen):
-    assert not found(seen, "outside"), "A page asked the network for these."
+    assert not found(seen, "outside"), (
+        "A page tried to load these from the network."
+    )
 
 
 def broken(seen):
@@ -276,7 +278,7 @@ def test_every_page_is_light(seen):
 def test_every_page_leads_to_the_previous_and_the_next_and_lists_its_parts(
     seen,
 ):
-    ends = []  # the pages without a next one
+    ends = []  # the pages without a next page
     for name, was in seen.items():
         if name in ("index.html", "404.html", "search.html"):
             continue
@@ -316,7 +318,9 @@ def test_the_search_finds_given_words(site, browser):
             link.first.wait_for(timeout=5000)
         except TimeoutError:
             missed.append(f"{word}, on {name}")
-    assert not missed, "The search does not find these: " + "; ".join(missed)
+    assert not missed, "The search does not find these words: " + "; ".join(
+        missed
+    )
     assert not outside
     page.context.close()
 
@@ -385,7 +389,7 @@ def test_no_page_has_a_button_while_the_series_has_no_address(seen):
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory):
-    """Return what the site is made of, once the series has an address."""
+    """Return the sources of the site once the series has an address."""
     folder = tmp_path_factory.mktemp("staged")
     pages.stage(folder, pages.published(ADDRESS))
     return folder
@@ -408,7 +412,7 @@ def test_a_published_session_has_a_button_for_each_place(staged):
             "https://codespaces.new/owner/name?quickstart=1",
             edit,
         ]
-        # What the branch gh-pages holds is the site.
+        # The branch gh-pages contains the site itself.
         assert (staged / "extra" / "downloads" / page).exists()
     start = (staged / "source" / "index.md").read_text("utf-8")
     assert "\n\n**Run a session in your browser.**" in start
@@ -446,7 +450,8 @@ def test_an_address_that_the_buttons_could_not_use_is_refused():
     assert root["site"] == "https://owner.github.io/"
 
 
-# The measure itself: what must be found on a page with these faults.
+# A test of the checks themselves: what they must find on a page with these
+# faults.
 FAULTS = """
 <img src="https://example.org/a.png"> <img alt="" src="large.svg">
 <a href="nowhere.html">to no page</a> <a href="#nowhere">to no anchor</a>
@@ -554,7 +559,7 @@ def test_a_term_is_linked_where_it_is_first_explained():
     assert late.cells[2].source.endswith(
         "[**{term}`Tokens <token>`**]{#met-token} are units."
     )
-    with pytest.raises(Problem, match="no session names"):
+    with pytest.raises(Problem, match="no session mentions"):
         link_terms([Entry(["quark"], "?")], {"01_a": early})
 
 

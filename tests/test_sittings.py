@@ -1,6 +1,6 @@
-"""A session fits into an evening, and the room has something to look at.
+"""A session fits into an evening and shows the room enough pictures.
 
-`python tests/tools/sittings.py` prints the figures that are tested here.
+`python tests/tools/sittings.py` prints the figures that these tests check.
 """
 
 import json
@@ -16,8 +16,8 @@ from slides import SESSIONS
 from tests import example
 
 SLIDES, MINUTES = 60, 75  # at most, in one sitting
-# These meet all conventions but one: they show too few pictures. The list may
-# only shrink.
+# These sessions meet all conventions except one: they show too few pictures.
+# The list may only get shorter.
 FEW_PICTURES = {
     "01_models_and_gradients",
     "03_architectures",
@@ -33,18 +33,22 @@ LATER_PARTS = [
 
 
 def faults_of(nb):
-    """Return what keeps a session from fitting into its evenings, as sentences."""
+    """Return sentences that say why a session does not fit into its evenings."""
     faults = []
     for it in sittings_of(nb):
         faults += [
-            f"Begin these notes with '> 2 min.' or so, and each line with '>', "
-            f"so that they look like an aside:\n{note}"
+            "Begin these notes with, for example, '> 2 min.', and each line "
+            f"with '>', so that they look like an aside:\n{note}"
             for note in it.loose
         ]
         if it.slides > SLIDES:
-            faults.append(f"{it.slides} slides: an evening has {SLIDES}.")
+            faults.append(
+                f"{it.slides} slides: an evening has room for {SLIDES}."
+            )
         if it.minutes > MINUTES:
-            faults.append(f"{it.minutes} minutes: an evening has {MINUTES}.")
+            faults.append(
+                f"{it.minutes} minutes: an evening has room for {MINUTES}."
+            )
         if it.minutes != it.announced:
             faults.append(
                 f"Its notes add up to {it.minutes} minutes, but its opening "
@@ -52,8 +56,9 @@ def faults_of(nb):
             )
         if 10 * it.silent > it.slides:
             faults.append(
-                f"The code on {it.silent} of {it.slides} slides shows nothing: "
-                "one in ten may. Move it into the reading text."
+                f"The code on {it.silent} of {it.slides} slides shows no "
+                "output, but at most one in ten may: move it into the reading "
+                "text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -69,7 +74,8 @@ def test_each_sitting_fits_into_an_evening_and_shows_pictures(session):
     few = [fault for fault in faults if "show a picture" in fault]
     if session.name in FEW_PICTURES:
         assert few, (
-            f"{session.name} meets the conventions now: take it off the list."
+            f"{session.name} now meets the conventions: remove it from the "
+            "list."
         )
         assert faults == few, "\n".join(faults)
     else:
@@ -89,7 +95,7 @@ def test_each_way_not_to_fit_is_caught(nb):
     notes = next(it for it in nb.cells if kind_of(it) == "notes")
     notes.source = notes.source.replace("> ", "> 9", 1)
     (first, second) = faults_of(nb)
-    assert "an evening has 75" in first
+    assert "an evening has room for 75" in first
     assert "its opening announces" in second
 
     notes.source = notes.source.replace("> 9", "")
@@ -103,16 +109,16 @@ def test_each_way_not_to_fit_is_caught(nb):
     silent = nbformat.v4.new_code_cell("x = 1")
     nb.cells += 40 * [slide, silent]
     slides, shown, pictures = faults_of(nb)
-    assert "slides: an evening has 60" in slides
-    assert "shows nothing" in shown
+    assert "slides: an evening has room for 60" in slides
+    assert "shows no output" in shown
     assert "show a picture" in pictures
 
 
 def missing_in(nb, number, folder):
-    """Return what a part of a session uses, but a fresh kernel does not know.
+    """Return the names that a part of a session uses but a fresh kernel lacks.
 
     Takes: the notebook, the part's number, and the folder in which the kernel
-    starts. Runs only the cell with which the part starts.
+    starts. Only the cell that starts the part is run.
     """
     code = [
         cell
@@ -145,8 +151,8 @@ def missing_in(nb, number, folder):
 def test_a_part_can_be_started_with_a_fresh_kernel(session, number):
     missing = missing_in(read_ipynb(session), number, str(NOTEBOOKS))
     assert not missing, (
-        f"Part {number} of {session.name} needs these from before: tag the "
-        f"cells that define them for-part-{number}.\n{missing}"
+        f"Part {number} of {session.name} needs these names from an earlier "
+        f"part: tag the cells that define them for-part-{number}.\n{missing}"
     )
 
 

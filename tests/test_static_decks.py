@@ -1,4 +1,4 @@
-"""The static decks and PDFs fit, describe, shut nobody out, and need no network."""
+"""The static decks and PDFs fit, are accessible to everybody, and work offline."""
 
 import base64
 import io
@@ -49,13 +49,13 @@ AXE = """(rules) => axe.run(
 
 @pytest.fixture(scope="module", params=SESSIONS, ids=str)
 def session(request):
-    """Return the path of a session, whose deck all tests look at in turn."""
+    """Return the path of a session; its tests run before those of the next."""
     return request.param
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Return a folder that holds what decks stand on."""
+    """Return a folder with the files that decks need."""
     folder = tmp_path_factory.mktemp("decks")
     prepare(folder)
     return folder
@@ -105,11 +105,13 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, "A deck asked the network for these; it must not."
+    assert not deck.outside, (
+        "A deck tried to load these from the network, which it must not."
+    )
 
 
 def undescribed(page):
-    """Return the alt text, if any, of a page's pictures that are not described."""
+    """Return the alt texts of those pictures that lack a real description."""
     texts = page.evaluate(
         "[...document.images].map((it) => it.getAttribute('alt') ?? '')"
     )
@@ -122,8 +124,8 @@ def test_every_picture_is_described(deck):
     assert not undescribed(deck.page)
 
 
-# The height of the largest picture on each slide that has one, as a share of
-# the slide's, with what the slide says.
+# For each slide with a picture, this returns its title and the height of its
+# largest picture as a share of the slide's height.
 HEIGHTS = """() => {
   const found = [];
   for (const slide of Reveal.getSlides()) {
@@ -152,7 +154,7 @@ def test_a_picture_takes_more_than_half_of_its_slide(deck):
         if share < 0.55
     ]
     assert not small, (
-        "Give these pictures more of their slides:\n" + "\n".join(small)
+        "Give these pictures more space on their slides:\n" + "\n".join(small)
     )
 
 
@@ -170,9 +172,9 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
 
 
 def violations(page, rules=None):
-    """Return what axe-core finds serious on a page, and headings out of order.
+    """Return the serious problems that axe-core finds, and headings out of order.
 
-    Takes: `rules`, the names of those to ask for, if not all.
+    Takes: `rules`, the names of the rules to check, if not all.
     """
     if page.evaluate("!window.axe"):
         page.add_script_tag(path=packages() / "axe-core" / "axe.min.js")
@@ -187,17 +189,17 @@ def violations(page, rules=None):
 
 @dataclass
 class Handouts:
-    """A deck's PDFs, and what was seen on the pages that were printed."""
+    """A deck's PDFs, and what was found on the printed pages."""
 
     slides: Path
     notes: Path
-    shut_out: list  # what axe-core found where all slides are shown at once
-    cut: list  # notes that are longer than the room below their slide
+    shut_out: list  # what axe-core found when all slides are shown at once
+    cut: list  # notes that are too long for the space below their slide
 
 
 @pytest.fixture(scope="module")
 def handouts(browser, built):
-    """Print a session's deck as `make decks` does, and look at what is printed."""
+    """Print a session's deck as `make decks` does, and check the printed pages."""
     page, _ = page_of(browser)
     slides = print_deck(page, built, "")
     shut_out = violations(page)
@@ -236,8 +238,8 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 continue
             if cell.cell_type == "code" and has_picture([cell]):
                 continue  # its code is left out
-            # Formulas are drawings; what else is in Markdown has letters only
-            # in what is printed, except for links, pictures, and fences of code.
+            # Formulas are drawings. Apart from links, pictures and code
+            # fences, all letters in the Markdown are printed.
             text = FORMULA.sub(" ", cell.source)
             text = re.sub(r"^```.*", " ", text, flags=re.M)
             text = re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)", " ", text)
@@ -264,7 +266,7 @@ def test_the_index_links_the_deck_and_its_handouts(handouts, session):
 
 @pytest.fixture
 def short_sessions(tmp_path, monkeypatch):
-    """Stand in a copy of the project with two slides each of two sessions."""
+    """Work in a copy of the project with two slides from each of two sessions."""
     for name in ("tests", "notebooks"):
         alone = shutil.ignore_patterns("data", "solutions", "[0-9][0-9]_*")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=alone)
@@ -280,7 +282,7 @@ def short_sessions(tmp_path, monkeypatch):
 
 
 def make_decks(*arguments):
-    """Run what `make decks` runs; return its exit status and its error."""
+    """Run `make decks`; return its exit status and its error message."""
     done = subprocess.run(
         [sys.executable, "tests/tools/decks.py", *arguments],
         capture_output=True,
@@ -310,7 +312,8 @@ def test_make_decks_builds_all_sessions_or_one(
         else:
             assert (folder / link).is_file()
 
-    # One session: it is built anew, and all else stays.
+    # With one session, only this one is built again, and everything else
+    # stays.
     first, second = (folder / f"{name}.html" for name in names)
     first.write_text("what was there")
     second.unlink()
@@ -322,13 +325,13 @@ def test_make_decks_builds_all_sessions_or_one(
         second.name,
     ]
 
-    # Where it fails, everything stays.
+    # If it fails, everything stays.
     before = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     nb = read_ipynb(short_sessions[1])
     nb.cells.append(nbformat.v4.new_code_cell("not_run"))
     nbformat.write(nb, f"{short_sessions[1]}.ipynb")
     monkeypatch.setattr(sys, "argv", ["decks.py", "--session", "2"])
-    with pytest.raises(Problem, match="do `make run`"):
+    with pytest.raises(Problem, match="run `make run`"):
         tool()
     after = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     assert after == before
@@ -343,8 +346,9 @@ def test_plot_colours_are_told_apart_by_everybody():
             for colour in cycle
         ]
         for one, other in combinations(seen, 2):
-            # Two shades side by side differ at about 1; Matplotlib's red and
-            # green, for readers who can't tell them apart, by 5.
+            # Two shades side by side are distinguishable at about 1.
+            # Matplotlib's red and green differ by 5 for readers who can't tell
+            # them apart.
             assert deltaE(one, other, input_space="sRGB1") > 10, kind
     paper = luminance(to_rgb(STYLE["figure.facecolor"]))
     for colour in cycle:  # WCAG 2.2, 1.4.11: contrast of graphics
@@ -360,7 +364,8 @@ def luminance(colour):
     return np.dot([0.2126, 0.7152, 0.0722], linear)
 
 
-# The measure itself: a slide for each way to overflow, and what it must say.
+# A test of the measurement itself: slides that overflow, and what it must
+# report.
 LINE = "word " * 60
 FAULTS = {
     "fits": ("markdown", "A line of text.", {}, None),
@@ -414,7 +419,7 @@ FAULTS = {
 
 
 def cell_with(kind, content):
-    """Return a cell that shows `content` as Markdown, code, output or figure."""
+    """Return a cell that shows `content` as Markdown, code, output or a figure."""
     if kind == "markdown":
         return nbformat.v4.new_markdown_cell(content)
     cell = nbformat.v4.new_code_cell("1", execution_count=1)
@@ -463,7 +468,7 @@ def test_each_way_to_overflow_is_caught(browser, folder):
             assert f'"{name}"' in said, "the slide's name"
             assert re.search(r"by \d+ px$", said)
 
-    # What hangs over a slide's lower edge hangs over its page, too.
+    # What overflows the lower edge of a slide also overflows its page.
     pdf = print_deck(page, deck, "")
     assert len(pypdfium2.PdfDocument(pdf)) > len(FAULTS)
     page.context.close()

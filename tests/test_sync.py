@@ -1,4 +1,4 @@
-"""`make sync` never loses work, and whatever it advises can be done."""
+"""`make sync` never loses work, and its advice always works."""
 
 import functools
 import json
@@ -27,13 +27,14 @@ from tests.scheduling import pytest_ignore_collect
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
-# Put together, or `make lint` would find the mistakes here, too.
+# The words are put together, because otherwise `make lint` would find the
+# mistakes here.
 MISSPELT, CORRECT = "reci" + "eve", "receive"
 MD, IPYNB = PAIR.with_suffix(".md"), PAIR.with_suffix(".ipynb")
 
 
 def ten_cells():
-    """Return a notebook with ten cells, as `make run` would have stored it."""
+    """Return a notebook with ten cells, as `make run` would store it."""
     printed = [new_output("stream", text="3\n")]
     title, *texts = (
         new_markdown_cell(text) for text in ("# Nets", "One\n\nTwo", "Three")
@@ -55,7 +56,7 @@ def ten_cells():
 
 @functools.cache
 def halves():
-    """Return the texts of a pair whose halves agree, and know it."""
+    """Return the texts of a pair whose halves agree and whose checksum says so."""
     nb = ten_cells()
     MD.write_text(as_md(nb), encoding="utf-8")
     nbformat.write(cleaned(nb), IPYNB)
@@ -72,7 +73,7 @@ def make_pair(pair):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
-    """Stand in a folder that holds the settings and one pair, and no git."""
+    """Work in a folder with the settings and one pair, but without git."""
     for name in ("pyproject.toml", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -82,7 +83,7 @@ def project(tmp_path, monkeypatch):
 
 
 def edit(path, old, new):
-    """Replace text in a file, which holds it."""
+    """Replace text that a file contains."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -97,7 +98,7 @@ def change(path, *changes):
 
 
 def files():
-    """Return what every file of the project holds, and when it was written."""
+    """Return the content and the time of every file of the project."""
     return {
         path: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in Path().rglob("*")
@@ -106,7 +107,7 @@ def files():
 
 
 def command(module, *arguments):
-    """Do what `make sync` or `make run` does; return what it says."""
+    """Do what `make sync` or `make run` does; return the output."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{module.__name__}.py", *arguments])
@@ -119,7 +120,7 @@ def command(module, *arguments):
 
 
 def refused(*arguments):
-    """Return why `make sync` refuses; nothing may have changed."""
+    """Return why `make sync` refuses; assert that nothing has changed."""
     before = files()
     said = command(sync, *arguments)
     assert files() == before
@@ -149,7 +150,7 @@ def test_sync_takes_over_an_edited_md_whatever_the_file_times(order):
     for path, when in zip((MD, IPYNB), order, strict=True):
         sync.os.utime(path, (when, when))
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} took over the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
     assert MD.read_bytes() == text
     cells = read_ipynb(PAIR).cells
     assert cells[3].source == "answer_1 = 1 +1"
@@ -168,7 +169,7 @@ def test_sync_drops_the_output_of_code_that_was_edited():
 def test_sync_takes_over_an_edited_ipynb():
     edit(IPYNB, "answer_1 = None", "answer_1 = 2")
     kept = read_ipynb(PAIR).cells
-    assert sync.sync(PAIR) == f"{MD} took over the edits of {IPYNB.name}."
+    assert sync.sync(PAIR) == f"{MD} now has the edits of {IPYNB.name}."
     assert "answer_1 = 2" in MD.read_text()
     assert read_ipynb(PAIR).cells == kept
     assert agree()
@@ -207,14 +208,14 @@ def test_sync_notes_what_halves_without_a_checksum_agree_on():
     change(IPYNB, lambda nb: nb["metadata"].pop("checksum"))
     assert sync.sync(PAIR) == ""
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
 
 
 def test_sync_says_so_where_no_checksum_tells_which_half_was_edited():
     change(IPYNB, lambda nb: nb["metadata"].pop("checksum"))
     edit(MD, "a + b", "a - b")
     assert "no checksum" in refused()
-    assert "both edited" not in refused()
+    assert "both been edited" not in refused()
 
 
 def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
@@ -226,12 +227,12 @@ def test_sync_asks_neither_git_nor_any_other_program(monkeypatch):
     monkeypatch.setenv("PATH", "")
     Path(".git").write_text("gitdir: /somebody/else's", encoding="utf-8")
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     edit(MD, "a - b", "a * b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     edit(MD, "a * b", "a")
     edit(IPYNB, "a * b", "b")
-    assert "both edited" in refused()
+    assert "both been edited" in refused()
 
 
 @pytest.mark.parametrize("edited", [MD, IPYNB])
@@ -255,7 +256,7 @@ def test_an_interrupted_sync_loses_nothing(monkeypatch, edited, writes):
     assert read_ipynb(PAIR).cells[2].source == "a - b"
 
 
-# What an editor adds is no edit.
+# What an editor adds does not count as an edit.
 
 
 def in_cells(**added):
@@ -345,7 +346,7 @@ ALL_EDITORS = [it for name, it in BY_EDITORS.items() if name != "no kernel"]
 
 
 def encoded(bom=b"", newline=b"\n", end=b"\n"):
-    """Return a function that writes the same text in another way."""
+    """Return a function that writes the same text in a different form."""
 
     def convert(path):
         text = path.read_text(encoding="utf-8-sig").strip().encode()
@@ -369,10 +370,10 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     before = files()
     assert sync.sync(PAIR) == ""
     assert files() == before
-    # And it does not turn an edit of the other half into a conflict.
+    # It does not turn an edit of the other half into a conflict, either.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} took over the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
     assert MD.read_bytes() == text
     assert agree()
 
@@ -385,7 +386,7 @@ def test_how_a_machine_writes_a_text_is_no_edit(written, path):
     other = IPYNB if path == MD else MD
     edit(other, "a + b", "a - b")
     written(path)
-    assert sync.sync(PAIR).endswith(f"took over the edits of {other.name}.")
+    assert sync.sync(PAIR).endswith(f"now has the edits of {other.name}.")
     assert read_md(PAIR).cells[2].source == "a - b"
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert agree()
@@ -403,12 +404,12 @@ def test_nothing_that_an_editor_adds_reaches_the_md():
     text = MD.read_text()
     change(IPYNB, *ALL_EDITORS)
     edit(IPYNB, "a + b", "a - b")
-    assert "took over" in sync.sync(PAIR)
+    assert "now has the edits" in sync.sync(PAIR)
     assert MD.read_text() == text.replace("a + b", "a - b")
 
 
 def test_what_an_editor_adds_is_dropped_and_nothing_else():
-    """`cleaned` is for whoever saves a notebook."""
+    """Every tool that saves a notebook uses `cleaned`."""
     clean = read_ipynb(PAIR)
     assert cleaned(clean) == clean
     change(IPYNB, *ALL_EDITORS)
@@ -428,7 +429,7 @@ def test_only_real_differences_are_named():
     edit(IPYNB, "a + b", "a - b")
     change(IPYNB, *ALL_EDITORS)
     said = refused()
-    named = re.search(r"They differ in (.*?)\. `make", said)[1]
+    named = re.search(r"They differ in (.*?)\. Choose", said)[1]
     assert named == ("cell 1 (markdown: '# Network'), cell 3 (code: 'a + b')")
 
 
@@ -486,11 +487,11 @@ def test_the_checksum_survives_an_editors_save(paired):
     assert agree()
 
 
-# Conflicts, and what settles them.
+# Conflicts, and how to resolve them.
 
 
 def conflict(pair=PAIR, number=0):
-    """Edit both halves of a pair, each in another cell."""
+    """Edit both halves of a pair in different cells."""
     edit(pair.with_suffix(".md"), "answer_1 = None", f"answer_1 = {number}")
     edit(pair.with_suffix(".ipynb"), "# Nets", f"# Nets {number}")
 
@@ -515,7 +516,7 @@ def test_the_half_that_is_not_kept_is_put_aside_as_it_was(keep):
     for text in (MD.read_text(), IPYNB.read_text()):
         assert ("answer_1 = 0" in text) == (keep == "md")
         assert ("# Nets 0" in text) == (keep == "ipynb")
-    (aside,) = re.findall(r"kept as (\S+)\.$", said)
+    (aside,) = re.findall(r"saved as (\S+)\.$", said)
     assert Path(aside).read_bytes() == lost
     assert agree()
 
@@ -543,7 +544,7 @@ def test_nothing_that_was_put_aside_is_overwritten(keep):
         kept.append((IPYNB if keep == "md" else MD).suffix)
         lost = pair.with_suffix(kept[-1]).read_bytes()
         said = command(sync, "--keep", keep)
-        kept[-1] = Path(re.search(r"kept as (\S+)\.$", said, re.M)[1]), lost
+        kept[-1] = Path(re.search(r"saved as (\S+)\.$", said, re.M)[1]), lost
         make_pair(pair)
     assert len({path for path, _ in kept}) == 6
     assert all(path.read_bytes() == lost for path, lost in kept)
@@ -573,7 +574,7 @@ def test_the_command_ends_with_a_sentence_and_its_status():
 
 
 def move_out(path):
-    """Move a file out of notebooks/, as we are told to."""
+    """Move a file out of notebooks/, as the message says."""
     shutil.move(path, Path(path.name))
 
 
@@ -619,7 +620,7 @@ def test_no_whole_half_is_mended_as_advised(path, other):
     if other == "missing":
         (IPYNB if path == MD else MD).unlink()
     said = refused()
-    assert "put back an earlier copy of one of them" in said
+    assert "restore an earlier copy of one of them" in said
     shutil.copy(copy, MD)
     assert "move the other one out of notebooks/" in said
     if IPYNB.exists():
@@ -683,7 +684,7 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
     path = MD if merge in (in_md, half_resolved) else IPYNB
     for keep in ("", "md", "ipynb"):
         said = refused("--keep", keep)
-        assert f"{path} holds the conflict markers of a merge" in said
+        assert f"{path} contains the conflict markers of a merge" in said
         assert "git" not in said
     place = re.search(r"\((line|cell) (\d+)\)", said)
     lines = path.read_text().splitlines()
@@ -714,7 +715,7 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
             MD.write_text(re.sub(r"\n>>>>>>> other", "", text))
         else:
             change(IPYNB, lambda nb: mark(nb, "a - b"))
-    assert re.search("rebuilt|took over", command(sync))
+    assert re.search("rebuilt|now has the edits", command(sync))
     if merge is not in_json:
         assert read_md(PAIR).cells[2].source == "a - b"
     assert agree()
@@ -738,7 +739,7 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
         git(project, "merge", "--no-edit", "other")
     assert "<<<<<<<" in IPYNB.read_text()
     if same_cell:
-        assert f"{MD} holds the conflict markers" in refused()
+        assert f"{MD} contains the conflict markers" in refused()
         text = MD.read_text()
         text = re.sub(r"<<<<<<<.*?=======\n", "", text, flags=re.S)
         MD.write_text(re.sub(r"\n>>>>>>> other", "", text))
@@ -753,13 +754,13 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
     assert same_cell or "# Network" in cells
 
 
-# Somebody who reads: nothing stops `make lab`, `make slides` or `make lint`.
+# A reader can always use `make lab`, `make slides` and `make lint`.
 
 
 def opened(monkeypatch, page, session="2"):
     """Do what `make lab` or `make slides` does, up to its server.
 
-    Returns the page that it would open, "" if none, and what it says.
+    Returns the page that it would open, or "", and its output.
     """
     pages, said = [], []
     arguments = ["serve.py", page, "--session", session]
@@ -816,7 +817,7 @@ def test_opening_a_session_shows_the_edits_of_its_md(monkeypatch, page):
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     _, said = opened(monkeypatch, page)
-    assert said == f"{IPYNB} took over the edits of {MD.name}."
+    assert said == f"{IPYNB} now has the edits of {MD.name}."
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert MD.read_bytes() == text
 
@@ -875,7 +876,7 @@ COPY, BACK = re.findall(
 
 
 def shell(line):
-    """Do what the README says, on the session of these tests."""
+    """Follow the README's instructions, with the session of these tests."""
     line = line.replace("02_neural_nets", PAIR.name)
     program, *words = line.split()
     if program == "git":
@@ -886,7 +887,7 @@ def shell(line):
 
 @pytest.fixture
 def upstream(project, tmp_path_factory, monkeypatch):
-    """Stand in a clone of the project; return what it was cloned from."""
+    """Work in a clone of the project; return the original."""
     git(project, "init", "-q", "-b", "main")
     git(project, "add", ".")
     git(project, "commit", "-qm", "start")
@@ -897,7 +898,7 @@ def upstream(project, tmp_path_factory, monkeypatch):
 
 
 def update(upstream, monkeypatch):
-    """Let the series change the very cell that holds the answer."""
+    """Let the series change the same cell that contains the answer."""
     with monkeypatch.context() as patch:
         patch.chdir(upstream)
         edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")
@@ -929,7 +930,7 @@ def test_answers_survive_an_update_as_the_readme_says(
     assert git(Path.cwd(), "status", "--porcelain") == ""
     path, said = opened(monkeypatch, "lab")
     assert path == f"lab/tree/{mine}"
-    assert said == f"{mine}, your own copy, is opened."
+    assert said == f"Your own copy, {mine}, is opened."
     assert opened(monkeypatch, "slides")[0] == PAGES["slides"]
     half_written(mine)
     path, said = opened(monkeypatch, "lab")
@@ -962,12 +963,12 @@ def test_the_tests_leave_a_readers_own_notebooks_out(pytestconfig):
     assert not left_out(Path("elsewhere.ipynb"))
 
 
-# `make lint` checks what the project says, and no answer.
+# `make lint` checks the project's own text, but not a reader's answers.
 
 
 @pytest.fixture
 def linted(project, monkeypatch, capfd):
-    """Return a function that does `make lint`, and returns what it finds."""
+    """Return a function that runs `make lint` and returns what it finds."""
     make_pair(PAIR.parent / "solutions" / PAIR.name)
     Path("tests").mkdir()
     Path("tests/test_a.py").write_text("a = 1\n", encoding="utf-8")
@@ -990,7 +991,8 @@ def test_no_answer_stops_lint(linted):
         f"To {MISSPELT}", encoding="utf-8"
     )
     assert linted() == ""
-    # Nor one that `make sync` has copied, even if it is no Python at all.
+    # It ignores an answer that `make sync` has copied, even if it is not
+    # Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
     change(
         IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
@@ -1024,12 +1026,12 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
     assert linted() == ""
 
 
-# git in tests.
+# How tests use git.
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
-    """A hook starts us with the names of the real repository and its index."""
+    """Start like a git hook, which names the real repository and its index."""
     git(project, "init", "-q")
     git(project, "add", ".")
     hook = project / ".git" / "hooks" / "pre-commit"

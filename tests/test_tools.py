@@ -1,4 +1,4 @@
-"""The commands of the Makefile never lose work, and say what is wrong."""
+"""The commands of the Makefile never lose work, and they say what is wrong."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ ROOT = Path.cwd()
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Stand in a copy of the project, with a short Session 2."""
+    """Work in a copy of the project with a short Session 2."""
     for name in ("tests", "notebooks"):
         alone = shutil.ignore_patterns("solutions", "0[!2]_*")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=alone)
@@ -40,7 +40,7 @@ def project(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     nb = read_ipynb(SESSION)
-    # The title, the coefficients and the function, which need no imports.
+    # Keep the title, the coefficients and the function, which need no imports.
     nb.cells = [
         next(cell for cell in nb.cells if text in cell.source)
         for text in ("# Intuitive AI", "coefficients = ", "def plane(")
@@ -53,14 +53,14 @@ def project(tmp_path, monkeypatch):
 
 
 def write(nb):
-    """Write both halves of Session 2, which agree."""
+    """Write both halves of Session 2, so that they agree."""
     nb.metadata["checksum"] = checksum(content(nb))
     SESSION.with_suffix(".ipynb").write_text(nbformat.writes(nb) + "\n")
     SESSION.with_suffix(".md").write_text(as_md(nb))
 
 
 def halves():
-    """Return the bytes of both halves, None for one that is missing."""
+    """Return the bytes of both halves, or None for a missing one."""
     files = [SESSION.with_suffix(suffix) for suffix in (".md", ".ipynb")]
     return [file.read_bytes() if file.exists() else None for file in files]
 
@@ -88,7 +88,7 @@ def tool(name, *arguments, **environment):
 def refused(monkeypatch, *arguments):
     """Return the sentence with which serve.py refuses to start.
 
-    In this process: to import everything anew takes as long as all the rest.
+    It runs in this process, because importing everything again takes too long.
     """
     monkeypatch.setattr(sys, "argv", ["serve.py", "slides", *arguments])
     monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
@@ -99,12 +99,12 @@ def refused(monkeypatch, *arguments):
 
 
 def one_sentence(text):
-    """Return whether a message is a sentence for people, and no traceback."""
+    """Return whether a message is a sentence for people and not a traceback."""
     return "Traceback" not in text and len(text.strip().splitlines()) == 1
 
 
 def test_run_stores_a_fresh_execution(project):
-    # As `make sync` advises where it had to rebuild the .ipynb.
+    # `make sync` advises this when it had to rebuild the .ipynb.
     SESSION.with_suffix(".ipynb").unlink()
     assert "`make run` fills them in" in tool("sync")[1]
     status, said = tool("run")
@@ -119,9 +119,9 @@ def test_run_stores_a_fresh_execution(project):
 
 @pytest.fixture
 def made(project, monkeypatch):
-    """Return a function that does `make run`, and says which pairs it executed.
+    """Return a function that does `make run` and returns the pairs that it executed.
 
-    What it would store is made up, as a kernel takes seconds to start.
+    The outputs are invented, because a kernel takes seconds to start.
     """
     executed = []
 
@@ -231,7 +231,7 @@ def test_a_session_that_does_not_exist_is_named_with_those_that_do(
 def test_another_port_is_taken_where_none_was_asked_for(project):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):  # somebody else has it already
+        with contextlib.suppress(OSError):  # it is already taken
             taken.bind(("127.0.0.1", serve.FIRST_PORT))
             taken.listen()
         with served("slides") as (_, said):
@@ -249,15 +249,15 @@ def test_a_port_in_use_gets_one_sentence(project, monkeypatch):
         assert f"Port {port} is in use" in said
     for wrong in ("http", "80", "123456"):
         said = refused(monkeypatch, "--port", wrong)
-    for advised in re.findall(r"\d+", said.split("choose one from")[1]):
+    for advised in re.findall(r"\d+", said.split("choose a number from")[1]):
         assert serve.port_asked_for(advised) == int(advised)
 
 
 def test_a_part_that_does_not_exist_gets_one_sentence(project, monkeypatch):
     for wrong in ("2", "0", "two", "-1"):
         said = refused(monkeypatch, "--part", wrong)
-        assert f"PART={wrong} is not there" in said
-        assert "has only one part. Leave PART away" in said
+        assert f"PART={wrong} does not exist" in said
+        assert "has only one part. Leave out PART to begin" in said
     for advised in ("", "1"):
         assert serve.part_asked_for(advised, find_session("2")) == ""
 
@@ -293,9 +293,9 @@ def save(address):
 
 @contextlib.contextmanager
 def served(page, *arguments):
-    """Start what `make slides` or `make lab` starts, on a machine without a screen.
+    """Start `make slides` or `make lab` as on a machine without a screen.
 
-    Gives the process and what it has said, up to the line on how to end it.
+    Yields the process and its output up to the line that says how to stop it.
     """
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     server = subprocess.Popen(
@@ -326,7 +326,7 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
         status, text = fetch(address)
         assert status == 200
         assert "02_neural_nets" in text or page == "lab"
-        # Without the token there is a page to log in, and no content.
+        # Without the token, there is only a login page.
         base = re.match(r"http://[^/]+", address)[0]
         assert fetch(f"{base}/api/contents/{SESSION}.ipynb")[0] == 403
         assert (
@@ -334,14 +334,14 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
-        # Saving changes the half that is open; the other one may have been
-        # edited meanwhile, and is for `make sync`.
+        # Saving changes only the half that is open. The other one may have
+        # been edited meanwhile, so it is left to `make sync`.
         md = SESSION.with_suffix(".md").read_bytes()
         save(f"{base}/api/contents/{SESSION}.ipynb?token={token}")
         assert read_ipynb(SESSION).cells[0].source == "# Saved"
         assert SESSION.with_suffix(".md").read_bytes() == md
-        # Another address of this machine: a server that listens on all of
-        # them would answer there.
+        # This is another address of this machine, at which a server would
+        # answer if it listened on all addresses.
         port = int(base.rsplit(":")[-1])
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)
@@ -351,7 +351,7 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             if probe.connect_ex(("127.0.0.1", port)):
                 return
         time.sleep(0.2)
-    pytest.fail("the Jupyter server outlived `make`")
+    pytest.fail("the Jupyter server kept running after `make` ended")
 
 
 def test_a_server_ends_while_it_still_reads_a_file(project):
@@ -370,7 +370,7 @@ def test_a_server_ends_while_it_still_reads_a_file(project):
 
 NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
 
-# Decks: without Chromium, packages or outputs.
+# Building decks without Chromium, packages or outputs.
 
 
 @pytest.mark.parametrize(
@@ -447,6 +447,6 @@ def test_decks_of_a_notebook_that_was_not_run_get_one_sentence(project):
     status, said = tool("decks")
     assert status != 0
     assert one_sentence(said), said
-    assert "do `make run`" in said
+    assert "run `make run`" in said
     assert before.read_text(encoding="utf-8") == "what was there"
     assert not list(project.glob(".build.*"))

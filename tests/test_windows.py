@@ -1,7 +1,7 @@
-"""What works on Windows, as far as another system can tell.
+"""The project works on Windows, as far as other systems can test it.
 
-There is no sh and no make, another encoding is the default, paths have
-backslashes, and the names of two files differ by more than case.
+Windows has no sh and no make, its default encoding is not UTF-8, paths have
+backslashes, and the names of two files must differ by more than case.
 """
 
 import ast
@@ -26,7 +26,7 @@ from sessions import all_pairs, read_ipynb
 
 ROOT = Path.cwd()
 TOOLS = sorted(Path("tests", "tools").rglob("*.py"))
-# What a program for Windows cannot use.
+# Functions and modules that do not exist on Windows.
 MISSING = re.compile(
     r"os\.(fork|setsid|getuid|geteuid|killpg|umask|uname|mkfifo|getpgid"
     r"|sched_\w+|getloadavg|chown|exec\w+)\b"
@@ -35,15 +35,15 @@ MISSING = re.compile(
     r"|\b(start_new_session|preexec_fn|symlink_to)\b|shell=True"
     r"|['\"]/(dev|tmp|usr|etc|bin|proc)\b|['\"](ba)?sh['\"]|\.venv/bin"
 )
-# Whoever asks this first may use it.
+# Code that checks this first may use them.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
-# What stands beside a slash in addresses, and is no path of this system.
+# Values next to a slash in addresses, which are not paths of this system.
 NO_PATHS = {"base", "name", "pair.name", "path"}
 NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
 
 def functions_of(path):
-    """Give the code of a file: first what stands in no function, then each of them."""
+    """Yield the code of a file: first what is outside functions, then each one."""
     tree = ast.parse(path.read_text("utf-8"))
     functions = [it for it in tree.body if isinstance(it, ast.FunctionDef)]
     rest = [it for it in tree.body[1:] if it not in functions]
@@ -62,7 +62,7 @@ def test_no_tool_uses_what_windows_lacks(path):
 
 
 def code_of(pair):
-    """Return the code of a notebook, without lines for IPython."""
+    """Return the code of a notebook without lines for IPython."""
     cells = jupytext.read(pair.with_suffix(".md")).cells
     text = "\n\n".join(it.source for it in cells if it.cell_type == "code")
     return re.sub(r"^[%!].*$", "", text, flags=re.M)
@@ -75,7 +75,7 @@ def test_no_notebook_uses_what_windows_lacks():
 
 
 def beside_slashes(path):
-    """Return the values that an f-string of a file puts beside a slash."""
+    """Return the values that f-strings in a file put next to a slash."""
     found = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if not isinstance(node, ast.JoinedStr):
@@ -87,7 +87,7 @@ def beside_slashes(path):
             before, after = texts[i - 1] if i else "", [*texts, ""][i + 1]
             if isinstance(it, ast.FormattedValue) and (
                 (isinstance(before, str) and before.endswith("/"))
-                # Where a sentence names a folder, it is not used as a path.
+                # A folder that is named in a sentence is not used as a path.
                 or (isinstance(after, str) and re.match("/(?![., ])", after))
             ):
                 found.append(ast.unparse(it.value))
@@ -99,7 +99,7 @@ def test_no_path_is_joined_by_a_slash_as_text(path):
     for value in beside_slashes(path):
         assert value in NO_PATHS or re.search(
             r"address|match\[|target|as_posix\(\)|PAGES\[|\bsaid\[", value
-        ), f"{value}: join paths by Path."
+        ), f"{value}: join paths with Path."
 
 
 def test_a_path_of_windows_becomes_an_address(monkeypatch):
@@ -160,7 +160,8 @@ def test_settings_on_windows_do_not_pass_but_mirrors_do(tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.mkdir()
     with monkeypatch.context() as patched:
-        # Only around this call: pathlib asks for the system's name, too.
+        # Limited to this call, because pathlib also asks for the system's
+        # name.
         patched.setattr(clean, "ON_WINDOWS", True)
         clean.link_installers(config)
     files = sorted(it.as_posix() for it in config.rglob("*") if it.is_file())
@@ -200,7 +201,7 @@ def test_names_of_files_fit_windows():
             assert len(path) < 100, f"{path} is too long for Windows."
 
 
-# The entry point.
+# The entry point of all commands.
 
 
 def test_make_and_do_offer_the_same():
@@ -235,7 +236,7 @@ def test_do_starts_what_was_asked_for(capsys):
     assert "slides  open a session as a live deck" in capsys.readouterr().out
 
 
-# Another encoding than UTF-8 is the default.
+# The default encoding is not UTF-8.
 
 COMMANDS = """
 import sys

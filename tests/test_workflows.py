@@ -1,4 +1,4 @@
-"""What the workflows on GitHub run is there, and the site gets published."""
+"""The commands of the workflows on GitHub exist, and the site gets published."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import yaml
 from tests.own_git import git
 
 FILES = sorted(Path(".github", "workflows").glob("*.yml"))
-# What GitHub fills in.
+# Values that GitHub fills in.
 KNOWN = {
     "github.server_url": "https://github.com",
     "github.repository": "owner/name",
@@ -25,8 +25,8 @@ EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 def steps_of(path):
     """Return the steps of all jobs of a workflow.
 
-    A job that runs several times, each time with other commands, counts with
-    all of these, too.
+    If a job runs several times with different commands, all of these commands
+    count.
     """
     jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
     cases = [it.get("strategy", {}).get("matrix", {}) for it in jobs]
@@ -36,13 +36,13 @@ def steps_of(path):
 
 
 def commands_of(path):
-    """Return the lines that a workflow runs, with what GitHub fills in."""
+    """Return the lines that a workflow runs, with GitHub's values filled in."""
     lines = "\n".join(step.get("run", "") for step in steps_of(path))
     return EXPRESSION.sub(lambda it: KNOWN[it[1]], lines).splitlines()
 
 
 def missing_in(commands):
-    """Return those commands whose target of make, or whose file, is not there."""
+    """Return the commands whose make target or whose file does not exist."""
     missing = []
     for line in commands:
         if line.startswith("make "):
@@ -107,7 +107,7 @@ def test_the_site_is_put_on_the_branch_that_the_buttons_open(tmp_path):
                 "TOKEN": "secret",
                 "REPOSITORY": "owner/name",
                 "GITHUB_SHA": "1234",
-                # Our folder is GitHub.
+                # A folder on this machine takes the place of GitHub.
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": f"url.{tmp_path / 'remote'}.insteadOf",
                 "GIT_CONFIG_VALUE_0": "https://x-access-token:secret@github.com/owner/name",

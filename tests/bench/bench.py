@@ -1,12 +1,12 @@
-"""`make bench`: Sessions 2 and 4, each against a yardstick, in one run.
+"""`make bench`: compare Sessions 2 and 4 with their yardsticks, in one run.
 
-Session 2's is a naive version of itself; Session 4's is nanoGPT's recipe for a
-laptop. Prints times, ratios, losses, and the kernels' memory, beside the limits
-that they have to keep. Each program runs in a process of its own. "Cold" means
-that the caches of compiled code are empty; at the very first start, Python has
-not even compiled the packages.
-PyTorch is fetched by uv for nanogpt.py alone, or taken from the Python that
-TORCH_PYTHON names.
+The yardstick for Session 2 is a naive version of itself, and the one for
+Session 4 is nanoGPT's recipe for a laptop. Prints times, ratios, losses, and
+the memory of the kernels; figures that have a limit stand beside it. Each
+program runs in a process of its own. "Cold" means that the caches of compiled
+code are empty; at the very first start, Python has not compiled the packages
+either. Only nanogpt.py needs PyTorch: uv fetches it, unless TORCH_PYTHON names
+a Python that has it.
 """
 
 import os
@@ -27,13 +27,14 @@ from sessions import NOTEBOOKS, find_session, main, read_ipynb
 NAIVE = Path(__file__).with_name("naive.py")
 NANOGPT = Path(__file__).with_name("nanogpt.py")
 CORPUS = NOTEBOOKS / "data" / "shakespeare.txt"
-# What stands in the cells that train, in each session that is measured.
+# For each session that is measured: text that marks the cells that train.
 TRAINING = {"2": "10_000)", "4": "steps=400"}
-# What Session 4 has to keep. The loss is what nanoGPT's recipe reached on tiny
-# Shakespeare, in nats a character: another text, so it is a mark and no comparison.
+# The limits for Session 4. The loss is what nanoGPT's recipe reached on tiny
+# Shakespeare, in nats per character. That is a different text, so the loss is
+# only a point of reference.
 TINY_SHAKESPEARE = 1.886
 COLD, WARM = 25, 15  # seconds that Session 2 may take
-AS_FAST = 3  # times, against nanoGPT's recipe on our text
+AS_FAST = 3  # times as fast as nanoGPT's recipe on our text
 SECONDS, TRAINING_SECONDS, GIB, CACHE_FACTOR = 240, 90, 3, 5
 CACHES = {
     "PYTHONPYCACHEPREFIX": "python",
@@ -45,7 +46,7 @@ CACHES = {
 
 
 def with_caches_in(folder):
-    """Return an environment whose caches of compiled code lie in `folder`."""
+    """Return an environment that keeps its caches of compiled code in `folder`."""
     caches = {name: str(Path(folder, it)) for name, it in CACHES.items()}
     flags = f"base_compiledir={Path(folder, 'pytensor')}"
     return {**os.environ, **caches, "PYTENSOR_FLAGS": flags}
@@ -75,9 +76,9 @@ def cache_factor_in(nb):
 
 
 def execute_session(number):
-    """Execute a session; print its trainings' time and the kernel's memory.
+    """Execute a session; print its training time and the kernel's memory.
 
-    And, of Session 4, the factor of the KV cache.
+    For Session 4, also print how much faster the KV cache makes it.
     """
     session = find_session(number)
     training = 0.0
@@ -91,7 +92,7 @@ def execute_session(number):
         began = now
 
     nb = execute(read_ipynb(session), session.parent, add_training_time)
-    import resource  # only here, since Windows lacks it
+    import resource  # imported here, because Windows lacks it
 
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes or KiB
@@ -102,10 +103,11 @@ def execute_session(number):
 def train_our_gpt():
     """Train Session 4's GPT for 200 steps, compiling included.
 
-    On windows of 64 characters, as nanoGPT's recipe, 20 in a batch. Prints
-    seconds, and its held-out loss in nats a character on such windows.
+    It uses windows of 64 characters, as nanoGPT's recipe does, with 20 in a
+    batch. Prints the seconds and the held-out loss on such windows, in nats
+    per character.
     """
-    import jax  # only here: the other processes do without
+    import jax  # imported here, because the other processes don't need it
 
     names = {"__name__": "session"}
     os.chdir(NOTEBOOKS)
@@ -123,7 +125,7 @@ def train_our_gpt():
 
 
 def nanogpt():
-    """Train the reference; return its seconds and its loss in nats a character."""
+    """Train the reference; return its seconds and its loss in nats."""
     uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]
@@ -137,7 +139,7 @@ def nanogpt():
 
 
 def measure_gpt():
-    """Measure Session 4 and its yardstick, and print them."""
+    """Measure Session 4 and its yardstick, and print the results."""
     theirs, their_loss = nanogpt()
     with tempfile.TemporaryDirectory() as folder:
         _, said = seconds([__file__, "gpt"], folder)
@@ -153,7 +155,9 @@ def measure_gpt():
     line("nanoGPT's time / ours", theirs / ours, "times", least=AS_FAST)
     line("our loss, against nanoGPT's", our_loss, "nats", most=their_loss)
     line("against tiny Shakespeare's", our_loss, "nats", most=TINY_SHAKESPEARE)
-    print("  (1.886 was reached on that text, which is another one than ours)")
+    print(
+        "  (nanoGPT reached 1.886 on that text, which is not the same as ours)"
+    )
     line("cached / not, 256 characters", factor, "times", least=CACHE_FACTOR)
     line("Session 4, warm", warm, "s", most=SECONDS)
     line("its GPT's training", training, "s", most=TRAINING_SECONDS)
@@ -161,7 +165,7 @@ def measure_gpt():
 
 
 def line(name, value, unit, least=None, most=None):
-    """Print a figure beside its limit, and whether it keeps it."""
+    """Print a figure, its limit, and whether the figure keeps to it."""
     if most is None:
         limit, reached = f"at least {least:.3g}", value >= least
     else:
@@ -171,12 +175,12 @@ def line(name, value, unit, least=None, most=None):
 
 
 def tool():
-    """Measure all, and print it."""
+    """Measure everything, and print the results."""
     if sys.argv[1:2] == ["session"]:
         return execute_session(sys.argv[2])
     if sys.argv[1:] == ["gpt"]:
         return train_our_gpt()
-    print("Measuring, for a quarter of an hour ...", flush=True)
+    print("Measuring takes about a quarter of an hour ...", flush=True)
     if sys.argv[1:] != ["4"]:
         measure_session_2()
     if sys.argv[1:] != ["2"]:
@@ -184,7 +188,7 @@ def tool():
 
 
 def measure_session_2():
-    """Measure Session 2 and its naive version, and print them."""
+    """Measure Session 2 and its naive version, and print the results."""
     with tempfile.TemporaryDirectory() as first:
         with tempfile.TemporaryDirectory() as second:
             naive, _ = seconds([NAIVE], second)
@@ -196,11 +200,11 @@ def measure_session_2():
         cold, _ = seconds(session, first)
         warm, said = seconds(session, first)
     training, memory = said.split()
-    print(f"naive, its computations alone:  {naive:6.1f} s")
+    print(f"naive computations alone:       {naive:6.1f} s")
     print(f"Session 2, its very first start:{first_start:6.1f} s")
     line("Session 2, cold", cold, "s", most=COLD)
     line("Session 2, warm", warm, "s", most=WARM)
-    print(f"its three trainings, compiling: {float(training):6.1f} s")
+    print(f"its training with compilation:  {float(training):6.1f} s")
     print(f"its kernel's memory, at most:   {float(memory):6.1f} GiB")
     print(f"naive / first start: {naive / first_start:.1f}")
     print(f"naive / cold: {naive / cold:.1f}")

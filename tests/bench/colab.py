@@ -1,13 +1,13 @@
-"""Run sessions with the libraries that Colab has, as a reader there would.
+"""Run sessions with Colab's libraries, as a reader on Colab would.
 
 usage: .venv/bin/python tests/bench/colab.py
 
 Makes an environment with Colab's versions from the package index, in which
-`google.colab` can be imported, and serves the project as a git repository of
+`google.colab` can be imported, and serves the project as a git repository on
 this machine. In an empty folder, it then runs the notebooks that the site
 offers: Sessions 1 and 2, and the first part of Session 4. The first cell of
-each has to fetch all else. This takes a quarter of an hour on two cores, and
-downloads a gigabyte.
+each has to fetch everything else. This takes a quarter of an hour on two
+cores, and downloads a gigabyte.
 """
 
 import os
@@ -30,8 +30,9 @@ from sessions import NOTEBOOKS, Problem, find_session, main, parts_of
 from tests.own_git import git
 
 PYTHON = "3.13"
-# What `pip freeze` says on Colab of the packages that our sessions come to use
-# (August 2026; github.com/googlecolab/backend-info has the list of each week).
+# The versions that `pip freeze` shows on Colab for the packages that our
+# sessions use (August 2026; github.com/googlecolab/backend-info has a new list
+# every week).
 VERSIONS = """
     arviz==0.22.0 cloudpickle==3.1.2 flax==0.11.2 ipykernel==6.17.1
     ipython==7.34.0 ipywidgets==7.7.1 jax==0.7.2 jupyter-client==7.4.9
@@ -57,7 +58,7 @@ def make_environment(folder):
     (packages,) = folder.glob("lib/python*/site-packages")
     fake = packages / "google" / "colab"
     fake.mkdir(parents=True, exist_ok=True)
-    # JAX takes the module for output from it.
+    # JAX imports the module for output from it.
     text = "from unittest.mock import MagicMock\n\noutput = MagicMock()\n"
     (fake / "__init__.py").write_text(text)
     # There, every kernel has imported it before the first cell runs.
@@ -79,7 +80,7 @@ def serve(folder):
 
 
 def tool():
-    """Run the sessions as on Colab, and say which one fails."""
+    """Run the sessions as on Colab, and say which of them fail."""
     failed = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
@@ -109,7 +110,10 @@ def tool():
             print(f"{pair.name} {word} as on Colab, in {seconds:.0f} s.")
             failed += [pair.name] if done.returncode else []
     if failed:
-        raise Problem(f"Mend these for Colab: {', '.join(failed)}.")
+        raise Problem(
+            "These fail on Colab; the lines above say why: "
+            f"{', '.join(failed)}."
+        )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
 Prints each cell that fails, with its error, how long each session takes, and
 its three slowest cells (which are counted from 0). Nothing is stored. The
-README says how JAX finds a GPU. With `--like gpu` or `--like tpu` a CPU rounds
-as such a device does.
+README says how JAX finds a GPU. With `--like gpu` or `--like tpu`, a CPU rounds
+like such a device.
 """
 
 import argparse
@@ -38,13 +38,13 @@ def error_of(cell):
 
 
 def run_here(pair, like="", on_cell=lambda cell: None):
-    """Run a session or its solutions, cell by cell, and go on where one fails.
+    """Run a session or its solutions, cell by cell, and go on if a cell fails.
 
-    Takes: `pair`; `like`, a device as which to round; `on_cell`, called with
-    each code cell that is done. Returns a notebook that has two cells more: the
-    first, in which the rounding is set, and the last, which tells the device.
-    JAX is not asked for it before, because Session 4 could no longer ask for a
-    second one then.
+    Takes: `pair`; `like`, the device whose rounding is imitated; `on_cell`,
+    called with each code cell that is done. Returns a notebook with two
+    additional cells: the first one sets the rounding, and the last one prints
+    the device. JAX is not asked for the device any earlier, because Session 4
+    could then no longer ask for a second one.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"

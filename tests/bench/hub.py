@@ -1,9 +1,9 @@
-"""A JupyterHub on the loopback address, in a folder that can be thrown away.
+"""A JupyterHub on the loopback address, in a temporary folder.
 
-Its users have what Binder and a real hub give them: the packages and the
+Its users have what Binder or a real hub gives them: the packages and the
 settings that `.binder/` names, a home folder of their own, and the series as
-an nbgitpuller link fetches it. Nothing of it belongs to the project's own
-environment, so JupyterHub is no dependency of a reader.
+an nbgitpuller link fetches it. The hub has an environment of its own, so
+readers don't have to install JupyterHub.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 300
 
 
 def run(*command, **settings):
-    """Run a command; raise Problem with what it said where it fails."""
+    """Run a command; if it fails, raise Problem with what it printed."""
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", **settings
     )
@@ -59,7 +59,7 @@ def run(*command, **settings):
 
 
 def with_first(folder):
-    """Return the environment in which a folder's programs are found first."""
+    """Return an environment in which the programs in a folder are found first."""
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
@@ -109,7 +109,7 @@ def publish(folder):
 
 
 def commit(folder):
-    """Commit all that has changed in a repository."""
+    """Commit everything that has changed in a repository."""
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "the series")
 
@@ -147,7 +147,7 @@ class Hub:
         return f"{PREFIX}hub/user-redirect/git-pull?{urlencode(asked)}"
 
     def login(self, page, user, link):
-        """Log a user in, in a page of a browser, and follow a link."""
+        """Log a user in on a browser page, and follow a link."""
         page.goto(f"{self.base}hub/login?next={quote(link, safe='')}")
         page.fill("input[name=username]", user)
         page.fill("input[name=password]", "any")
@@ -156,9 +156,9 @@ class Hub:
 
 @contextlib.contextmanager
 def hub(folder):
-    """Start a hub in a folder, and end it with all of its users' servers.
+    """Start a hub in a folder, and stop it with all of its servers at the end.
 
-    Gives a Hub. Raises Problem where it doesn't start.
+    Yields a Hub. Raises Problem if it doesn't start.
     """
     programs = make_image(folder)
     ports = free_ports(3)
@@ -187,12 +187,12 @@ def hub(folder):
         wait_for(started.base, process, log)
         yield started
     finally:
-        process.terminate()  # its servers and its proxy end with it
+        process.terminate()  # this also ends its servers and its proxy
         process.wait()
 
 
 def wait_for(address, process, log):
-    """Wait until a hub answers; raise Problem with its log where it ends."""
+    """Wait until a hub answers; if it stops, raise Problem with its log."""
     no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

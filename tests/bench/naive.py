@@ -1,7 +1,7 @@
-"""Session 2's computations as a first draft has them: what `make bench` beats.
+"""Session 2's computations in a naive version, which `make bench` measures.
 
-Nothing is compiled, the Bayesian model uses the default sampler, and is fitted
-twice, as happens when one cell plots and another one tabulates.
+Nothing is compiled. The Bayesian model uses the default sampler and is fitted
+twice, as happens when one cell plots it and another one tabulates it.
 """
 
 import bambi as bmb

@@ -4,13 +4,13 @@
 # ///
 """The reference that Session 4 is measured against: nanoGPT's recipe for a CPU.
 
-Written anew in PyTorch after the recipe that nanoGPT's README gives for a
-laptop without GPU (https://github.com/karpathy/nanoGPT, "I only have a
+This is our own PyTorch code for the recipe that nanoGPT's README gives for a
+laptop without a GPU (https://github.com/karpathy/nanoGPT, "I only have a
 macbook"): 4 layers, 4 heads, width 128, context 64, batches of 12, 2,000 steps
 of AdamW, no dropout, nothing compiled.
 
-Takes the corpus' path. Prints the seconds of training, and then the loss on the
-last tenth of the text in nats a character.
+Takes the path of the corpus. Prints the seconds of training, and then the loss
+on the last tenth of the text, in nats per character.
 """
 
 import math
@@ -27,7 +27,7 @@ RATE, LEAST, WARM_UP, DECAY, BETAS = 1e-3, 1e-4, 100, 0.1, (0.9, 0.99)
 
 
 class Block(nn.Module):
-    """One block of the Transformer: (batch, time, width) to the same."""
+    """One block of the Transformer; keeps the shape (batch, time, width)."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Tokens (batch, time) to logits (batch, time, vocabulary)."""
+    """Maps tokens (batch, time) to logits (batch, time, vocabulary)."""
 
     def __init__(self, vocabulary):
         super().__init__()

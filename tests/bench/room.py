@@ -1,4 +1,4 @@
-"""A room of ten on a JupyterHub: does everybody get results, and nobody lose any?
+"""Ten people on a JupyterHub: does everybody get results, and keep them?
 
 usage: .venv/bin/python tests/bench/room.py [--users 10] [--store]
 
@@ -6,14 +6,15 @@ Everybody opens Session 2's deck with the same nbgitpuller link, each in a
 browser window and with a server of their own, and all of them run all cells at
 the same time. Halfway, one user's kernel is killed, and that user runs all
 cells again. Prints the time to the last result, the memory and the processor
-time of each user, and what failed. Beforehand, the first user's decks and
-JupyterLab are looked at; afterwards, the user whose kernel was killed gets an
-update of the series, and what they had typed must still be there.
+time of each user, and what failed. Before that, the program checks the first
+user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
+an update of the series, and what they had typed must still be there.
 
-Memory is that of a user's Jupyter server and kernel. PSS counts what several
-processes share only once, so its sum is what a machine needs. RSS counts it
-for each of them anew, so it is what one container may need. Only Linux tells.
-`--store` keeps the figures in room.json, from which the site takes them.
+Memory means that of a user's Jupyter server and kernel. PSS counts memory that
+several processes share only once, so its sum is what a machine needs. RSS
+counts shared memory for each of them, so it is what one container may need.
+Only Linux reports these figures. `--store` keeps the figures in room.json,
+from which the site takes them.
 """
 
 import argparse
@@ -49,8 +50,8 @@ OPENING, RUNNING, SAVING = 600, 1800, 180  # seconds, at most
 TYPED = "# what I have typed so far"
 NEWS = "A sentence that was added to the series later."
 
-# The code cells of a notebook that is open in classic Jupyter. The kinds of a
-# cell's outputs are compared; warnings on stderr are no result.
+# The code cells of a notebook that is open in classic Jupyter. Only the kinds
+# of a cell's outputs are compared, and warnings on stderr do not count.
 CELLS = """() => Jupyter.notebook.get_cells()
   .filter((it) => it.cell_type === "code" && it.get_text().trim())
   .map((it) => ({
@@ -75,7 +76,7 @@ ANSWER = """Jupyter.notebook.get_cells().findIndex((it) =>
 def failures(cells, stored):
     """Return what failed in a run of all cells, as sentences.
 
-    Takes: `cells` and `stored`, what CELLS returns after the run and before.
+    Takes: `cells` and `stored`, what CELLS returns after and before the run.
     """
     found = []
     for number, (cell, before) in enumerate(zip(cells, stored, strict=True)):
@@ -119,10 +120,10 @@ class Processes(threading.Thread):
         return kernel
 
     def seconds(self):
-        """Return the seconds that each user has had of a processor's core."""
+        """Return how many seconds of a processor core each user has had."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # its ended children, too
+            total[user] += sum(it.cpu_times()[:4])  # with ended children
         return total
 
     def run(self):
@@ -141,9 +142,9 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return what is not whole in the decks and JupyterLab behind the hub's prefix.
+    """Return what is wrong in the decks and JupyterLab behind the hub's prefix.
 
-    Takes: `page`, one that shows the deck of classic RISE.
+    Takes: `page`, which shows the deck of classic RISE.
     """
     slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
@@ -154,12 +155,14 @@ def faults_behind_prefix(room, user, page):
         wait_for_lab(lab)
         for name, deck in (("RISE", page), ("JupyterLab's deck", lab)):
             if (count := deck.evaluate(COUNT)) != slides:
-                faults.append(f"{name} has {count} slides of {slides}.")
+                faults.append(
+                    f"{name} has {count} slides instead of {slides}."
+                )
             faults += [f"{name}: {it}" for said in walk(deck) for it in said]
         lab.goto(f"{base}/lab/tree/{PAGE}")
         lab.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
         if lab.locator(".jp-Dialog, .Toastify__toast").count():
-            faults.append("JupyterLab greets people with a question.")
+            faults.append("JupyterLab opens with a question.")
     except (AssertionError, Error) as error:
         faults.append(f"behind {base}: {error}")
     lab.close()
@@ -195,7 +198,7 @@ def answer_in(file):
 
 
 def run_again(page, processes, user):
-    """Kill a user's kernel; say OK, and run all cells again.
+    """Kill a user's kernel; click OK, and run all cells again.
 
     Raises Problem if what was typed has gone from the page.
     """
@@ -204,15 +207,15 @@ def run_again(page, processes, user):
     while not page.evaluate(ANSWERS):
         pass
     if TYPED not in answer_on(page):
-        raise Problem("The answer is lost, because the kernel was killed.")
+        raise Problem("The answer was lost when the kernel was killed.")
     page.evaluate(RUN)
 
 
 def run_all(pages, processes, killed):
     """Run all cells of all users, and kill one kernel halfway.
 
-    Takes: `pages`, the users' own; `killed`, the user whose kernel it is.
-    Returns each user's seconds until the last result, and what failed.
+    Takes: `pages`, one for each user; `killed`, the user whose kernel is
+    killed. Returns each user's seconds until the last result, and what failed.
     """
     stored = {user: page.evaluate(CELLS) for user, page in pages.items()}
     began = time.perf_counter()
@@ -241,9 +244,9 @@ def run_all(pages, processes, killed):
 
 
 def check_saved(page, file):
-    """Wait until Jupyter has saved what was typed, on its own, then reload.
+    """Wait until Jupyter has automatically saved what was typed, then reload.
 
-    Raises Problem if it does not save it, or if it is gone from the page.
+    Raises Problem if it was not saved, or if it is gone from the page.
     """
     began = time.perf_counter()
     while TYPED not in answer_in(file):
@@ -253,11 +256,11 @@ def check_saved(page, file):
     page.reload(wait_until="commit")
     wait_for_rise(page)
     if TYPED not in answer_on(page):
-        raise Problem("The answer is lost, because the page was reloaded.")
+        raise Problem("The answer was lost when the page was reloaded.")
 
 
 def check_update(room, page, user):
-    """Publish an update, and raise Problem if it takes a user's answer away."""
+    """Publish an update, and raise Problem if a user's answer gets lost."""
     path = room.repository / f"{SESSION}.ipynb"
     nb = nbformat.read(path, as_version=4)
     nb.cells[1].source += f"\n\n{NEWS}"
@@ -270,13 +273,13 @@ def check_update(room, page, user):
     page.locator(".jp-Notebook").wait_for(timeout=60_000)
     file = room.home(user) / PAGE
     if TYPED not in answer_in(file):
-        raise Problem("The answer is lost, because the series was updated.")
+        raise Problem("The answer was lost when the series was updated.")
     if NEWS not in file.read_text("utf-8"):
         raise Problem("The update of the series did not arrive.")
 
 
 def measure(number):
-    """Measure a room of so many users; return its figures and what failed."""
+    """Measure a room with some users; return the figures and what failed."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:
@@ -296,7 +299,11 @@ def measure(number):
         opening = time.perf_counter() - began
         print(f"{number} decks are open after {opening:.0f} s.", flush=True)
         faults = faults_behind_prefix(room, users[0], pages[users[0]])
-        print("\n".join(faults or ["The decks and JupyterLab are whole."]))
+        print(
+            "\n".join(
+                faults or ["The decks and JupyterLab work as they should."]
+            )
+        )
         type_answer(pages[killed])
         before = processes.seconds()
         processes.start()
@@ -332,8 +339,10 @@ def tool():
     parser.add_argument("--store", action="store_true")
     asked = parser.parse_args()
     if asked.users < 2:
-        raise Problem("One user's kernel is killed, so it takes two or more.")
-    print(f"A hub with {asked.users} users starts ...", flush=True)
+        raise Problem(
+            "One user's kernel is killed, so use at least two users."
+        )
+    print(f"Starting a hub with {asked.users} users ...", flush=True)
     it, failed = measure(asked.users)
     print(f"On {it['cores']} cores and {it['machine_gib']:.0f} GiB:")
     print(f"time to the last result:      {it['last_s']:7.1f} s")
@@ -343,10 +352,16 @@ def tool():
     print(f"a user's memory at most (RSS):{it['rss_gib']:7.2f} GiB")
     line("a user's memory at most (PSS)", it["pss_gib"], "GiB", most=GIB)
     print(f"failures:                     {len(failed):7}")
-    print("The answer outlived the killed kernel, a reload and an update.")
+    print("The answer survived the killed kernel, a reload and an update.")
     if failed or it["pss_gib"] > GIB:
         raise Problem(
-            "\n".join([*failed, "The room does not keep its limits."])
+            "\n".join(
+                [
+                    *failed,
+                    "The room exceeds its limits, or something failed; see "
+                    "above.",
+                ]
+            )
         )
     if asked.store:
         STORED.write_text(json.dumps(it, indent=2) + "\n")

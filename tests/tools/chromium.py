@@ -1,4 +1,4 @@
-"""The Chromium in which decks are printed and tested: found, or installed."""
+"""Finds or installs the Chromium that prints and tests the decks."""
 
 import contextlib
 import os
@@ -21,29 +21,29 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# On Windows: in which folders, and where there.
+# On Windows: variables that hold folders, and paths inside these folders.
 WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 WINDOWS_NAMES = (
     "Google/Chrome/Application/chrome.exe",
     "Chromium/Application/chrome.exe",
     "Microsoft/Edge/Application/msedge.exe",
 )
-# An address that a browser would ask another machine for.
+# An address on another machine.
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
-# There is no other machine, as where there is no network.
+# No other machine can be reached, as if there were no network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
-    "Chromium was not found, and could not be installed: install it (on Debian: "
-    "apt install chromium; on Windows: Chrome or Edge; elsewhere: "
+    "Chromium was not found and could not be installed: install it yourself "
+    "(on Debian: apt install chromium; on Windows: Chrome or Edge; elsewhere: "
     f"{env.program('.venv', 'python')} -m playwright install chromium), "
     "then run the same command again."
 )
 
 
 def starts(path):
-    """Return whether there is a program at `path` that starts."""
+    """Return whether the file at `path` is a program that starts."""
     if ON_WINDOWS:
-        # There, Chrome answers the question for its version with a window.
+        # On Windows, Chrome opens a window when it is asked for its version.
         return os.path.isfile(path)
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         return not subprocess.run(
@@ -53,7 +53,7 @@ def starts(path):
 
 
 def places_on_windows(variables):
-    """Return where browsers lie on Windows, given the variables of a process."""
+    """Return where browsers may be on Windows, given some variables."""
     folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
     return [
         str(PureWindowsPath(folder, name))
@@ -63,10 +63,11 @@ def places_on_windows(variables):
 
 
 def find():
-    """Return the path of a Chromium on this machine, "" where there is none."""
+    """Return the path of a Chromium on this machine, or "" if there is none."""
     for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
-        if path and starts(path):  # Ubuntu's may only say where to get it
+        # Ubuntu's program may only say where to get Chromium.
+        if path and starts(path):
             return path
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
@@ -79,7 +80,7 @@ def is_root():
 
 
 def install():
-    """Install Chromium: Debian's own package, elsewhere Playwright's."""
+    """Install Chromium: Debian's own package, or Playwright's elsewhere."""
     as_root = [] if is_root() else ["sudo", "-n"]
     system = ""
     with contextlib.suppress(OSError):
@@ -94,7 +95,7 @@ def install():
         commands = [
             [sys.executable, "-m", "playwright", "install", "chromium"]
         ]
-    print("Installing Chromium (once) ...", file=sys.stderr, flush=True)
+    print("Installing Chromium (only once) ...", file=sys.stderr, flush=True)
     for command in commands:
         with contextlib.suppress(OSError):
             subprocess.run(
@@ -103,9 +104,9 @@ def install():
 
 
 def program():
-    """Return the path of Chromium, which is installed where it is missing.
+    """Return the path of Chromium, after installing it if it is missing.
 
-    Raises Problem where that cannot be done.
+    Raises Problem if that is not possible.
     """
     path = find()
     if not path:
@@ -118,14 +119,14 @@ def program():
 
 @contextlib.contextmanager
 def chromium():
-    """Start Chromium without a window, and close it in the end.
+    """Start Chromium without a window, and close it at the end.
 
-    Gives Playwright's browser. Raises Problem where there is none, and none
-    can be installed.
+    Yields Playwright's browser. Raises Problem if there is none and none can
+    be installed.
     """
     path = program()
     arguments = [NOWHERE]
-    # Chromium refuses its sandbox to root.
+    # Chromium's sandbox does not work for root.
     if is_root():
         arguments.append("--no-sandbox")
     with sync_playwright() as playwright:
@@ -142,11 +143,11 @@ def chromium():
 
 
 def page_of(browser, **settings):
-    """Return a page of a browser that has never been here, and what it asks for.
+    """Return a page of a browser without any history, and what the page requests.
 
     Takes: Playwright's `browser`; `settings` of the new context. Returns the
-    page, and the growing list of the addresses outside this machine that it
-    asks for. None of them answers, as where there is no network.
+    page, and a list that collects the addresses outside this machine that it
+    requests. None of them answers, as if there were no network.
     """
     context = browser.new_context(**settings)
     outside = []

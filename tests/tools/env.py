@@ -1,8 +1,8 @@
-"""Makes the project's own environment, .venv, or brings it up to uv.lock.
+"""Makes the project's own environment, .venv, or brings it in line with uv.lock.
 
-For Windows, and for wherever else there is no sh. env.sh does so elsewhere,
-since a machine that has make may have no Python. Where nothing is to do, this
-writes nothing; where it cannot do it, it says one sentence.
+This is for Windows, and for other systems without sh. Elsewhere, env.sh does
+the same, because a machine that has make may have no Python. If there is
+nothing to do, this writes nothing. If it fails, it says why in one sentence.
 """
 
 import os
@@ -19,7 +19,7 @@ from why import why
 
 ROOT = Path(__file__).absolute().parents[2]
 AGAIN = "then run the same command again."
-# Where a mirror may be named, in uv's configuration file.
+# The lines of uv's configuration file that may name a mirror.
 MIRROR = re.compile(
     r"^\s*(\[\[\s*index|index(-url)?\s*=|extra-index-url|find-links|no-index)",
     re.M,
@@ -33,19 +33,19 @@ MIRRORS = (
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
     "UV_FIND_LINKS",
 )
-# What is in uv.lock, whatever mirrors a person has.
+# These options use only uv.lock, whatever mirrors a person has.
 LOCKED = ("--locked", "--no-config", "--quiet")
 
 
 def program(environment, name):
-    """Return the path of a program in an environment, as this system has it."""
+    """Return the path of a program in an environment on this system."""
     if ON_WINDOWS:
         return Path(environment, "Scripts", f"{name}.exe")
     return Path(environment, "bin", name)
 
 
 def settings():
-    """Return the variables for uv: what may pass, and ours."""
+    """Return the variables for uv: those that may pass, and our own."""
     passed = clean.allowed()
     if not passed.get("UV_DEFAULT_INDEX") and passed.get("PIP_INDEX_URL"):
         passed["UV_DEFAULT_INDEX"] = passed["PIP_INDEX_URL"]
@@ -53,9 +53,9 @@ def settings():
 
 
 def call(*command, said=None):
-    """Run a program in the project's folder; return what became of it.
+    """Run a program in the project's folder; return its result.
 
-    Takes: `said`, what it reads.
+    Takes: `said`, the program's input.
     """
     variables = settings()
     if LOCKED[0] in command:
@@ -72,10 +72,10 @@ def call(*command, said=None):
 
 
 def done(sentence, *command, said=None):
-    """Return what a program prints; end with the cause where it fails.
+    """Return what a program prints; if it fails, exit with the cause.
 
-    Takes: `sentence`, for a cause that its words don't name; `said`, what it
-    reads.
+    Takes: `sentence`, which is shown if the cause is unknown; `said`, the
+    program's input.
     """
     try:
         it = call(*command, said=said)
@@ -89,9 +89,9 @@ def done(sentence, *command, said=None):
 
 
 def find_uv():
-    """Return a uv that is new enough: the one on the PATH, or our own in .uv.
+    """Return a uv that is new enough: one on the PATH, or our own in .uv.
 
-    None where there is neither.
+    Returns None if there is neither.
     """
     for path in (shutil.which("uv"), program(ROOT / ".uv", "uv")):
         if not path or not Path(path).exists():
@@ -103,8 +103,8 @@ def find_uv():
 
 def get_uv():
     """Install uv into .uv, and return its path."""
-    say("Getting uv, which makes the environment (once) ...")
-    sentence = f"uv could not be installed: docs.astral.sh/uv names other ways, {AGAIN}"
+    say("Installing uv, which sets up the environment (only once) ...")
+    sentence = f"uv could not be installed: install it as docs.astral.sh/uv describes, {AGAIN}"
     done(sentence, sys.executable, "-I", "-m", "venv", ".uv")
     pip = (program(ROOT / ".uv", "python"), "-I", "-m", "pip")
     quietly = ("-vv", "--disable-pip-version-check", "--upgrade")
@@ -113,10 +113,10 @@ def get_uv():
 
 
 def find_python(uv):
-    """Return what uv is to take as Python: any that is new enough.
+    """Return which Python uv should use: any that is new enough.
 
-    Rather the one that .python-version asks for. Where there is none, uv
-    fetches that one.
+    The one that .python-version asks for is preferred, and uv fetches it if
+    there is none.
     """
     for versions in ({}, {"UV_PYTHON": ">=3.12"}):
         OURS.update(versions)
@@ -128,7 +128,7 @@ def find_python(uv):
 
 
 def has_mirror():
-    """Return whether packages are to come from elsewhere than uv.lock says."""
+    """Return whether packages should come from a mirror."""
     if any(settings().get(name) for name in MIRRORS):
         return True
     folder = os.environ.get("APPDATA" if ON_WINDOWS else "XDG_CONFIG_HOME")
@@ -137,15 +137,15 @@ def has_mirror():
 
 
 def say(text):
-    """Tell the person what takes so long."""
+    """Tell the person what is taking so long."""
     print(text, file=sys.stderr, flush=True)
 
 
 def make():
-    """Make the environment where it is missing or not what uv.lock says.
+    """Make the environment if it is missing or differs from uv.lock.
 
-    Returns the path of its Python. Ends the process with a sentence where that
-    is not possible.
+    Returns the path of its Python. If that is not possible, ends the process
+    with a sentence that says why.
     """
     python = program(ROOT / ".venv", "python")
     uv = find_uv()
@@ -157,15 +157,19 @@ def make():
     if not uv:
         uv = get_uv()
         base = find_python(uv)
-    sentence = "The environment could not be made, for the reason above."
+    sentence = "The environment could not be made; the lines above say why."
     if not python.exists():
-        say("Making the environment in .venv (once, some minutes) ...")
-        # Relocatable: its programs start also where the folder was moved.
+        say(
+            "Setting up the environment in .venv (only once; this takes a few "
+            "minutes) ..."
+        )
+        # Relocatable means that its programs still start after the folder was
+        # moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")
     if has_mirror():
         # uv.lock names the addresses of pypi.org, so uv sync would not look
-        # elsewhere. The checksums in it hold for the mirror's files, too.
+        # elsewhere. Its checksums also hold for the mirror's files.
         plain = ("--no-emit-project", "--no-header", "--no-annotate")
         packages = done(sentence, uv, "export", *plain, *LOCKED)
         into = ("--quiet", "--python", python, "--require-hashes", "-")

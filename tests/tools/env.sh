@@ -1,14 +1,14 @@
 #!/bin/sh
-# Makes the project's own environment, .venv, or brings it up to uv.lock.
-# Every target of the Makefile calls it first. Where nothing is to do, it takes
-# a moment and writes nothing. Where it cannot do it, it says one sentence and
-# ends non-zero.
+# Makes the project's own environment, .venv, or brings it in line with uv.lock.
+# Every target of the Makefile calls it first. If there is nothing to do, it
+# takes a moment and writes nothing. If it fails, it says why in one sentence,
+# and its exit status is not zero.
 set -u
 unset CDPATH IFS
 cd "${0%/*}/../.." || exit 1
 
-# Start again with only those variables that clean.py lets pass; functions and
-# options of the person's shell end here, too.
+# Start again with only those variables that clean.py lets pass. The functions
+# and options of the person's shell are dropped, too.
 if [ "${1-}" != clean ]; then
     names=$(command awk '
         /^ALLOWED = """/ { inside = 1; next }
@@ -32,7 +32,7 @@ theirs=$3
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Say why a command failed: the cause that its words name, else these words.
+# Say why a command failed: the cause if it is known, or else its own words.
 fail() {
     if ! printf '%s\n' "$log" | sh tests/tools/why.sh >&2; then
         printf '%s\n' "$log" | tail -n 20 >&2
@@ -44,20 +44,20 @@ fail() {
 minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
 new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
 
-# Where the home or the temporary folder can't be written to, others will do.
+# If the home or the temporary folder can't be written to, use another one.
 { [ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" && [ -w "$HOME/.cache" ]; } 2>/dev/null ||
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
 [ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
-# The same messages everywhere; and a Python that uv fetches is for us alone.
+# Get the same messages everywhere, and keep a Python that uv fetches private.
 export LC_ALL=C UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_INSTALL_BIN=0
 
-# uv: the one on the PATH, or one of our own in .uv/.
+# Use the uv on the PATH, or our own in .uv/.
 uv=uv
 new_enough $uv || uv=.uv/bin/uv
 
-# Python: the one that .python-version asks for if it is there, else any that
-# is new enough, else (below) uv fetches one.
+# Use the Python that .python-version asks for if it is there, or else any that
+# is new enough. If there is none, uv fetches one (see below).
 find_python() {
     python=$($uv python find --no-config --no-cache 2>/dev/null) && return
     export UV_PYTHON='>=3.12'
@@ -66,7 +66,7 @@ find_python() {
     return 1
 }
 
-# What is in uv.lock, whatever mirrors a person has.
+# Use only uv.lock, whatever mirrors a person has.
 locked() {
     (
         unset UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL
@@ -75,7 +75,7 @@ locked() {
     )
 }
 
-# What `uv sync --extra cuda` has added for a GPU stays there.
+# Keep what `uv sync --extra cuda` has added for a GPU.
 cuda=
 for it in .venv/lib/python3*/site-packages/jax_cuda13_plugin; do
     [ ! -d "$it" ] || cuda='--extra cuda'
@@ -86,11 +86,11 @@ if new_enough $uv && find_python &&
     exit 0
 fi
 
-# From here on, something is missing, and we write.
+# If we get here, something is missing, and we write files.
 log=$({ mkdir -p .uv && : >.uv/uv.toml; } 2>&1) ||
-    fail "The folder .uv could not be made, for the reason above."
+    fail "The folder .uv could not be made; the lines above say why."
 
-# Of uv's settings we take where packages come from, and leave the others out.
+# Take those of uv's settings that say where packages come from, and no others.
 [ -r "$uv_toml" ] && awk '
     /^[ \t]*\[/ { if (!open) keep = /^[ \t]*\[\[[ \t]*index[ \t]*\]\]/; top = keep }
     !top && /^[ \t]*[a-z-]+[ \t]*=/ {
@@ -99,7 +99,7 @@ log=$({ mkdir -p .uv && : >.uv/uv.toml; } 2>&1) ||
     keep' "$uv_toml" >.uv/uv.toml
 export UV_CONFIG_FILE=.uv/uv.toml
 
-# pip's as well; then uv goes where pip goes, if it is not told otherwise.
+# Do the same for pip, so that uv uses pip's mirrors unless told otherwise.
 settings=$(
     for file in /etc/pip.conf "$HOME/.pip/pip.conf" "$theirs/pip/pip.conf" "${PIP_CONFIG_FILE-}"; do
         [ -f "$file" ] && [ -r "$file" ] && cat "$file"
@@ -131,8 +131,8 @@ fi
 if ! new_enough $uv; then
     base=
     for name in python3 python3.14 python3.13 python3.12 python; do
-        # With .python-version in this folder, pyenv may refuse to start
-        # some of them: take the first that really starts.
+        # Because of .python-version in this folder, pyenv may refuse to
+        # start some of them, so take the first one that really starts.
         if "$name" -I -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
             base=$name
             break
@@ -142,28 +142,28 @@ if ! new_enough $uv; then
         say "No Python was found: install Python 3.12 or newer from python.org (or uv from docs.astral.sh/uv), then run the same command again."
         exit 1
     fi
-    say "Getting uv, which makes the environment (once) ..."
+    say "Installing uv, which sets up the environment (only once) ..."
     log=$("$base" -I -m venv .uv 2>&1) || fail "$base has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv), or install uv from docs.astral.sh/uv, then run the same command again."
-    log=$(.uv/bin/python -I -m pip install -vv --disable-pip-version-check --upgrade uv 2>&1) || fail "uv could not be installed, for the reason above; docs.astral.sh/uv names other ways. Then run the same command again."
+    log=$(.uv/bin/python -I -m pip install -vv --disable-pip-version-check --upgrade uv 2>&1) || fail "uv could not be installed, and the lines above say why: install it in one of the other ways that docs.astral.sh/uv describes, then run the same command again."
     uv=.uv/bin/uv
 fi
 
 if ! find_python; then
-    say "Python 3.12 was not found here, so uv downloads it (once) ..."
+    say "Python 3.12 was not found here, so uv is downloading it (only once) ..."
     log=$($uv python install 2>&1) && find_python ||
         fail "Python 3.12 could not be downloaded: install Python 3.12 or newer (from python.org, or with 'pyenv install 3.12'), then run the same command again."
 fi
 
-[ -d .venv ] || say "Making the environment in .venv (once, some minutes) ..."
+[ -d .venv ] || say "Setting up the environment in .venv (only once; this takes a few minutes) ..."
 if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
-    # Relocatable: its programs start also where the folder was moved.
-    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made, for the reason above."
+    # Relocatable means that its programs still start after the folder was moved.
+    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made; the lines above say why."
 fi
 if [ -n "$mirror" ]; then
     # uv.lock names the addresses of pypi.org, so uv sync would not look
-    # elsewhere. The checksums in it hold for the mirror's files, too.
+    # elsewhere. Its checksums also hold for the mirror's files.
     log=$(locked export $cuda --no-emit-project --no-header --no-annotate 2>&1) &&
         log=$(printf '%s\n' "$log" | $uv pip sync --quiet --python .venv/bin/python --require-hashes - 2>&1)
 else
     log=$($uv sync $cuda --locked --quiet 2>&1)
-fi || fail "The environment could not be made, for the reason above."
+fi || fail "The environment could not be made; the lines above say why."

@@ -1,8 +1,8 @@
-"""A session's exercises: their cells, found by tags, and the proof of each.
+"""A session's exercises: finds their cells by tags, and proves that they work.
 
 The cells of exercise 1 carry the tags task-1, answer-1 and check-1. The answer
-in the session's solutions carries answer-1, too; typical mistakes stand in
-tests/wrong_answers/. So nothing is written twice.
+in the session's solutions also has the tag answer-1, and typical mistakes are
+in tests/wrong_answers/. So nothing is written twice.
 """
 
 import re
@@ -23,7 +23,7 @@ NONSENSE = (
     "[None] * 1000",
 )
 
-# Runs an answer, then the check, on copies of the session's names.
+# This runs an answer and then the check, with copies of the session's names.
 PROOF = """
 from contextlib import redirect_stdout
 from io import StringIO
@@ -40,7 +40,7 @@ assert {words!r} in said, said
 
 
 def tagged(nb, tag):
-    """Return the sources of the cells that carry a tag, as one text."""
+    """Return the sources of the cells that have a tag, as one text."""
     return "\n\n".join(
         cell.source
         for cell in nb.cells
@@ -63,7 +63,7 @@ def solutions_of(pair):
 def session_of(pair):
     """Return the path, without suffix, of the session that solutions are for.
 
-    None where `pair` is a session itself.
+    Returns None if `pair` is a session itself.
     """
     if pair.parent.name != "solutions":
         return None
@@ -81,7 +81,7 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
 
     Takes: the session's path without suffix; the folder that holds the
     mistakes. Returns a list of (number of the exercise, words that the check
-    must say, code of the answer). Raises Problem where a title lacks them.
+    must say, code of the answer). Raises Problem if a title has another form.
     """
     path = folder / f"{pair.name}.py"
     shared, wrong = "", []
@@ -93,7 +93,8 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
             wrong.append((int(match[1]), match[2], code))
         elif title:
             raise Problem(
-                f"{path}: a title is '1: what the check says', not {title!r}."
+                f"{path}: write each title as '1: what the check says', not "
+                f"{title!r}."
             )
         else:
             shared += cell.source  # what all of them import
@@ -101,11 +102,12 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
 
 
 def proof(nb, number, answer, words):
-    """Return code that, after a session's, proves what a check says.
+    """Return code that runs after a session and proves what a check says.
 
     Takes: the session's notebook; the number of the exercise; the code of an
-    answer; words that the check must say, "correct" where the answer is right.
-    The code raises AssertionError with what the check has said instead.
+    answer; words that the check must say, which are "correct" if the answer is
+    right. If the check says something else, the code raises AssertionError
+    with that.
     """
     return PROOF.format(
         number=number,
@@ -117,7 +119,7 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) for each exercise: its solution is told correct.
+    """Yield (name, code) for each exercise, to prove its solution correct.
 
     Takes: a session's notebook, and its path without suffix.
     """
@@ -130,7 +132,7 @@ def solved(nb, pair):
 
 
 def refused(nb, pair, folder=WRONG_ANSWERS):
-    """Yield (name, code): each mistake is told wrong, and so is nonsense.
+    """Yield (name, code) to prove that checks reject mistakes and nonsense.
 
     Takes: a session's notebook, its path without suffix, and the folder of
     the wrong answers.

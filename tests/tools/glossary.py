@@ -1,4 +1,4 @@
-"""The glossary of the site: its terms, linked with where a session explains them."""
+"""The glossary of the site, with links to where a session explains each term."""
 
 import re
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from pathlib import Path
 from sessions import Problem
 
 SOURCE = Path(__file__).parent / "site" / "glossary.md"
-# Where no link may be put: code, formulas, links and pictures, HTML, headings
-# and tables.
+# Places where no link may be put: code, formulas, links and pictures, HTML,
+# headings and tables.
 TAKEN = re.compile(
     r"```.*?```|`[^`\n]+`|\$\$.+?\$\$|\$[^$\n]+\$"
     r"|!?\[[^\]]*\](?:\([^)]*\)|\{[^}]*\})|<[^>]+>|^[#|][^\n]*$",
     re.S | re.M,
 )
-# Cells, or the headings above them, that only look ahead or back.
+# The heading or text of a cell that only looks ahead or back.
 OVERVIEW = re.compile(
     r"What you will be able|Reading this on your own|Where (we are|the study club)"
     r"|References|^The plan|^Next |^What to remember|^Exercise",
@@ -25,7 +25,7 @@ OVERVIEW = re.compile(
 
 @dataclass
 class Entry:
-    """A term: how it may be spelled, what it means, and who explains it."""
+    """A term: how it may be spelled, what it means, and where it is explained."""
 
     spellings: list
     meaning: str
@@ -38,11 +38,11 @@ class Entry:
 
     @property
     def anchor(self):
-        """The id of the place in the session where the term is explained."""
+        """The id of the place where the session explains the term."""
         return "met-" + re.sub(r"\W+", "-", self.term.lower())
 
     def patterns(self):
-        """Return what to look for: first the term in bold, then as it is."""
+        """Return the patterns to look for: the term in bold, then plain."""
         words = "|".join(re.escape(it) for it in self.spellings)
         return (
             re.compile(rf"\*\*(?:(?:an?|the) )?(?:{words})s?\.?\*\*", re.I),
@@ -61,7 +61,7 @@ def read_glossary():
 
 
 def linked(text, match, entry):
-    """Return a text in which a term links to the glossary, and can be linked to."""
+    """Return a text in which a term links to the glossary and is a link target."""
     shown = match[0].strip("*")
     role = f"{{term}}`{shown} <{entry.term}>`"
     bold = "**" if match[0].startswith("**") else ""
@@ -70,15 +70,15 @@ def linked(text, match, entry):
 
 
 def link_terms(entries, notebooks):
-    """Link each term where a session first explains it.
+    """Link each term at the place where a session first explains it.
 
-    That is in the first session in which the term stands in bold, or else in
-    the first that names it; there rather below a heading with the term, and
-    rather not in a folded answer. Changes the Markdown cells, and notes the
-    sessions in the entries.
+    This is the first session in which the term is in bold, or else the first
+    one that mentions it. Within the session, a place below a heading with the
+    term is preferred, and a folded answer is avoided. Changes the Markdown
+    cells, and stores the sessions in the entries.
 
-    Takes: `entries` of the glossary; `notebooks`, the sessions' by their
-    names, in their order. Raises Problem for a term that no session names.
+    Takes: `entries` of the glossary; `notebooks`, the sessions in their order,
+    by their names. Raises Problem for a term that no session mentions.
     """
     cells = list(explaining(notebooks))
     for entry in entries:
@@ -93,7 +93,8 @@ def link_terms(entries, notebooks):
         else:
             raise Problem(
                 f"The glossary explains {entry.term!r}, which no session "
-                f"names: change or remove it in {SOURCE.relative_to(Path.cwd())}."
+                "mentions: change or remove it in "
+                f"{SOURCE.relative_to(Path.cwd())}."
             )
         entry.session = places[0][0]
         here = [it for it in places if it[0] == entry.session]
@@ -102,14 +103,14 @@ def link_terms(entries, notebooks):
 
 
 def unlikely(entry, place):
-    """Return what speaks against a place as that of an explanation, for sorting."""
+    """Return a key that sorts places: the likelier explanations come first."""
     _, cell, _, heading = place
     elsewhere = entry.term.lower() not in heading.lower()
     return elsewhere, cell.source.startswith("<details>")
 
 
 def explaining(notebooks):
-    """Give the cells that may explain a term, with session and last heading."""
+    """Yield the cells that may explain a term, with session and last heading."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:
@@ -121,12 +122,12 @@ def explaining(notebooks):
 
 
 def free(text):
-    """Return a text of the same length, without what must not be linked."""
+    """Blank the parts of a text that must not get links; keep its length."""
     return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
 
 
 def as_page(entries):
-    """Return the glossary in Markdown, after its terms were linked."""
+    """Return the glossary in Markdown, once its terms have been linked."""
     lines = ["# Glossary", "", "```{glossary}", ":sorted:", ""]
     for it in entries:
         number = int(it.session[:2])

@@ -1,8 +1,8 @@
-"""`make lint`: check the code's style and the spelling, except a reader's answers.
+"""`make lint`: check the style of the code and the spelling.
 
-What the project says is in the .md files: an answer that a reader types into
-an .ipynb gets there only by `make sync`, and into the cells for answers. So a
-copy is checked in which the solutions stand in these cells.
+A reader's answers are not checked. A reader types them into the .ipynb, and
+`make sync` may copy them into the answer cells of the .md. So this checks a
+copy of the project in which these cells contain the solutions.
 """
 
 import re
@@ -21,12 +21,12 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["codespell_lib"],
 )
-# A cell for an answer, as the .md writes it.
+# An answer cell as it is written in the .md.
 ANSWER = re.compile(r'^```python [^\n]*"answer-\d.*?^```$', re.M | re.S)
 
 
 def not_ours(folder, names):
-    """Return which files of a folder are not checked, or are added later."""
+    """Return the files of a folder that are not checked or are added later."""
     hidden = {name for name in names if name.startswith(".")} | {"build"}
     if Path(folder) in (NOTEBOOKS, NOTEBOOKS / "solutions"):
         hidden |= {
@@ -36,7 +36,7 @@ def not_ours(folder, names):
 
 
 def without_answers(pair):
-    """Return a session's notebook, with the solutions in the cells for answers."""
+    """Return a session's notebook with the solutions in its answer cells."""
     nb, solutions = read_md(pair), read_md(solutions_of(pair))
     for cell in nb.cells:
         if tags := answer_tags(cell):
@@ -48,19 +48,20 @@ def without_answers(pair):
 
 
 def answer_tags(cell):
-    """Return which answers a cell holds, as its tags say."""
+    """Return which answers a cell contains, according to its tags."""
     tags = cell.metadata.get("tags", [])
     return [tag for tag in tags if tag.startswith("answer-")]
 
 
 def write_copy(folder):
-    """Write what is checked into a folder, under the project's own names."""
+    """Write all files to be checked into a folder, under their own names."""
     shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
     for pair in all_pairs():
         text = pair.with_suffix(".md").read_text(encoding="utf-8")
         nb = read_md(pair)
         if pair.parent == NOTEBOOKS:
-            # As many lines as before, so that the numbers of lines are true.
+            # The number of lines stays the same, so that line numbers are
+            # correct.
             text = ANSWER.sub(lambda it: "\n" * it[0].count("\n"), text)
             nb = without_answers(pair)
         write_safely((folder / pair).with_suffix(".md"), text)
@@ -68,7 +69,7 @@ def write_copy(folder):
 
 
 def tool():
-    """Check everything that is the project's own."""
+    """Check everything that belongs to the project."""
     with tempfile.TemporaryDirectory() as name:
         write_copy(Path(name))
         failed = [

@@ -1,9 +1,10 @@
-"""`make site`: all sessions as pages to read and to search, in build/site.
+"""`make site`: build all sessions as pages to read and search, in build/site.
 
-Nothing is executed: the pages show the outputs that are stored. First the
-notebooks are written into a folder of sources, without what a reader does not
-need, together with pages that are gathered from parts of them. Then Sphinx
-makes the site from these sources, as tests/tools/site/conf.py tells it.
+Nothing is executed: the pages show the outputs that are stored. First, a
+folder of sources is written: the notebooks without the parts that a reader
+does not need, and pages that collect parts of several notebooks. Then Sphinx
+makes the site from these sources, with the settings in
+tests/tools/site/conf.py.
 """
 
 import argparse
@@ -47,30 +48,31 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent / "site"
 SITE = BUILD / "site"
 LOG = Path(".github", "CHANGELOG.md")
-SYSTEMS = ("darwin", "linux", "win32")  # for which uv.lock is made
+SYSTEMS = ("darwin", "linux", "win32")  # those that uv.lock is made for
 LOCKED = Path(".binder", "requirements.txt")
 ROOM = Path("tests", "bench", "room.json")  # what room.py has measured
-# The memory of Session 4's kernel at most, which `make bench` checks.
+# The most memory that Session 4's kernel may use, which `make bench` checks.
 SESSION_4_GIB = 3
-# What stands beside a notebook, because it looks or moves like that.
+# Files beside a notebook that its design or its moving figures need.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
 GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
-# What a notebook says while its series has no address.
+# The line in a notebook as long as the series has no address.
 UNKNOWN = 'ADDRESS = ""'
 
 
 def render(template, **values):
-    """Return what a template of the site says with these values."""
+    """Return a template of the site, filled in with these values."""
     return TEMPLATES.get_template(template).render(**values)
 
 
 def published(address=""):
-    """Return where the series is published; an empty dictionary if it is not.
+    """Return where the series is published, or an empty dictionary if it is not.
 
-    Takes: `address`, that of its repository. Without it, pyproject.toml says it.
-    Returns the `address`, the `repository` as owner/name, and the address of the
-    `site` that GitHub shows. Raises Problem where the address is another one.
+    Takes: `address`, the address of its repository; if it is empty, the one in
+    pyproject.toml is used. Returns the `address`, the `repository` as
+    owner/name, and the address of the `site` that GitHub shows. Raises Problem
+    if the address has another form.
     """
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     address = address or project["project"].get("urls", {}).get("Repository")
@@ -92,7 +94,7 @@ def published(address=""):
 
 
 def copy(original, path):
-    """Copy a file or a folder to a path whose folder need not be there yet."""
+    """Copy a file or a folder to a path, and make the folders on the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if original.is_dir():
         shutil.copytree(original, path)
@@ -101,15 +103,15 @@ def copy(original, path):
 
 
 def title_of(nb):
-    """Return the heading by which a notebook differs from the others."""
+    """Return the heading that distinguishes a notebook from the others."""
     return re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M)[-1]
 
 
 def opening_of(nb):
-    """Return the time that a session takes, and what one needs for it.
+    """Return the time that a session takes, and its requirements.
 
-    As the session's opening says it; where it says no time, only the time to
-    read is given. Raises Problem where it doesn't say what one needs.
+    Both come from the session's opening. If it states no time, only the
+    reading time is given. Raises Problem if it doesn't state the requirements.
     """
     announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
     room = " + ".join(f"{it}" for it in announced if it)
@@ -137,11 +139,11 @@ def references_of(nb):
         if cell.cell_type == "markdown" and after:
             text = re.split(r"^(?:#|\*\*)", after[0], flags=re.M)[0]
             return "\n".join(re.findall(r"^- .+(?:\n +.+)*", text, re.M))
-    raise Problem(f"{title_of(nb)}: it has no list of references.")
+    raise Problem(f"{title_of(nb)}: it has no list of references; add one.")
 
 
 def proven():
-    """Return what the README says about what is proven."""
+    """Return the README's section about what is proven."""
     text = Path("README.md").read_text("utf-8")
     (section,) = re.findall(
         r"^#(# What is proven\n.+?)(?=^## |\Z)", text, re.M | re.S
@@ -150,16 +152,16 @@ def proven():
 
 
 def minutes(seconds):
-    """Return a time in words, in seconds or in minutes."""
+    """Return a time in words, as seconds or minutes."""
     if seconds < 100:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes"
 
 
 def teachers(address=""):
-    """Return the page for teachers, with the figures of a room of ten.
+    """Return the page for teachers, with the figures that room.py has measured.
 
-    Takes: `address`, that of the series' repository if it is known.
+    Takes: `address`, that of the repository, if it is known.
     """
     room = json.loads(ROOM.read_text("utf-8"))
     return render(
@@ -173,11 +175,10 @@ def teachers(address=""):
 
 
 def readable(nb, links):
-    """Return a notebook as a page: what a reader of the site needs of it.
+    """Return a notebook as a page, with the parts that a reader of the site needs.
 
-    That is without the presenter's notes, and without the cell that fetches
-    files on Colab.
-    Takes: `links`, the HTML that stands below the title.
+    The presenter's notes and the cell that fetches files on Colab are left
+    out. Takes: `links`, the HTML below the title.
     """
     nb = nbformat.from_dict(nb)
     nb.cells = [
@@ -192,7 +193,7 @@ def readable(nb, links):
             cell.source = re.sub(
                 r"\]\(((?:\.\./)*)\.\./img/", r"](\1img/", cell.source
             )
-            # A page has one title, and a part is a section of it.
+            # A page has only one title, so a part becomes a section.
             cell.source = re.sub(r"\A# ", "## ", cell.source)
             continue
         if alt := cell.metadata.get("alt"):
@@ -214,10 +215,11 @@ def name_in_zip(pair, path):
 
 
 def write_download(pair, path, place):
-    """Write a copy of a notebook that needs no files beside it to be read.
+    """Write a copy of a notebook that can be read without any other files.
 
-    Once the series is published, the copy knows the address, and its pictures
-    and links lead there. Until then, it is the notebook as it is.
+    Once the series is published, the copy contains its address, and its
+    pictures and links lead there. Until then, the notebook is copied
+    unchanged.
     """
     original = pair.with_suffix(".ipynb")
     if not place:
@@ -243,7 +245,7 @@ def write_download(pair, path, place):
 
 
 def write_zip(pair, path, lock):
-    """Write a session with all that it needs to run into a zip.
+    """Write a zip of a session with everything it needs to run.
 
     Takes: `lock`, the text of requirements.txt.
     """
@@ -272,28 +274,29 @@ def write_zip(pair, path, lock):
         texts = {"README.txt": readme + "\n", "requirements.txt": lock}
         for name, text in texts.items():
             entry = zipfile.ZipInfo(name_in_zip(pair, Path(name)))
-            entry.external_attr = 0o644 << 16  # everybody may read it
+            entry.external_attr = 0o644 << 16  # everybody can read it
             archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
 
 
 def requirements():
     """Return the versions of uv.lock with which the notebooks run, for pip.
 
-    A test sees to it that Binder's list is that of uv.lock.
+    A test makes sure that Binder's list agrees with uv.lock.
     """
-    # What we lock for: pip may try it elsewhere as well.
+    # These are the platforms that we lock for; elsewhere, pip may still try.
     systems = [f"sys_platform == '{it}'" for it in SYSTEMS]
     here = f" ; {' or '.join(systems)}\n"
     return LOCKED.read_text("utf-8").replace(here, "\n")
 
 
 def stage(folder, place):
-    """Write into a folder what the site is made of.
+    """Write into a folder everything that the site is made of.
 
-    That is `source`, what Sphinx reads; `static`, which the pages load; and
-    `extra`, which goes into the site as it is.
+    It gets three subfolders: `source`, which Sphinx reads; `static`, which the
+    pages load; and `extra`, which goes into the site unchanged.
 
-    Takes: `folder`, and `place`, where the series is published. Raises Problem where a notebook is damaged or was not run.
+    Takes: `folder`, and `place`, where the series is published. Raises Problem
+    if a notebook is damaged or was not run.
     """
     source, static, extra = (
         folder / name for name in ("source", "static", "extra")
@@ -378,10 +381,10 @@ def stage(folder, place):
 
 
 def build(folder, site, address=""):
-    """Let Sphinx make the site; raise Problem where it warns of something.
+    """Let Sphinx make the site; raise Problem if it warns of anything.
 
-    Takes: `folder`, which `stage` has filled; `site`, the path of the new one;
-    `address`, where it will be published.
+    Takes: `folder`, which `stage` has filled; `site`, the path of the new
+    site; `address`, where it will be published.
     """
     said = io.StringIO()
     app = Sphinx(
@@ -399,18 +402,18 @@ def build(folder, site, address=""):
         warning=said,
     )
     app.build()
-    # Plots have few colours, so a palette halves what a page has to load.
+    # Plots have few colours, so a palette halves the size of a page.
     for path in Path(site, "_images").glob("*.png"):
         with Image.open(path) as image:
             image.convert("RGB").quantize(128).save(path, optimize=True)
     if said := re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip():
         raise Problem(
-            f"{said}\nThe site was not built, for the reasons above."
+            f"{said}\nThe site was not built; the lines above say why."
         )
 
 
 def tool(arguments=None):
-    """Build the site anew; where that fails, what was there stays."""
+    """Build the site again; if that fails, the old one stays."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--address", default="", help="of the repository")
     place = published(parser.parse_args(arguments).address)

@@ -1,9 +1,9 @@
 """Lets JAX round on a CPU as it does on other devices.
 
-A GPU or a TPU keeps fewer bits of what it multiplies, unless it is asked for
-full precision, and its exponentials and sums differ in their last bits. On a
-CPU JAX takes no notice of `jax_default_matmul_precision`, so we change what it
-translates a product into. `device.py` and a test run the sessions in this way.
+A GPU or a TPU keeps fewer bits of the numbers that it multiplies, unless it is
+asked for full precision, and its exponentials and sums differ in their last
+bits. On a CPU, JAX ignores `jax_default_matmul_precision`, so we change how it
+translates a product. `device.py` and a test run the sessions in this way.
 """
 
 import jax
@@ -12,7 +12,7 @@ from jax._src.interpreters import mlir as translations
 from jax.extend.core import primitives
 from jax.interpreters import mlir
 
-# How many of the 23 bits behind the point a product keeps of its inputs.
+# How many of the 23 fraction bits of its inputs a product keeps.
 BITS = {"gpu": 10, "tpu": 7}  # TF32 and bfloat16
 PRODUCTS = ("dot_general_p", "conv_general_dilated_p")
 INEXACT = ("exp_p", "log_p", "tanh_p", "logistic_p", "rsqrt_p", "reduce_sum_p")
@@ -27,7 +27,7 @@ def coarse(x, bits):
 
 
 def nudged(x):
-    """Return x with another last bit in half of its numbers."""
+    """Return x with the last bit changed in half of its numbers."""
     if x.dtype != jnp.float32:
         return x
     number = jax.lax.bitcast_convert_type(x, jnp.uint32)
@@ -37,7 +37,7 @@ def nudged(x):
 
 
 def translation_of(primitive):
-    """Return the function that translates a primitive of JAX for a CPU."""
+    """Return the function that translates a JAX primitive for a CPU."""
     on_cpu = translations._platform_specific_lowerings["cpu"]
     return (on_cpu.get(primitive) or translations._lowerings[primitive]).rule
 
@@ -52,7 +52,7 @@ def translated(function, context, avals, values):
 
 
 def replace_product(primitive, bits):
-    """Let a product keep only so many bits of its inputs."""
+    """Let a product keep only this many bits of its inputs."""
     translate = translation_of(primitive)
 
     def rule(context, *inputs, precision, **params):
@@ -77,7 +77,7 @@ def replace_function(primitive):
 
 
 def round_like(device):
-    """From now on, let this process round as a "gpu" or a "tpu" does.
+    """From now on, let this process round like a "gpu" or a "tpu".
 
     Sessions that ask which device they run on get this answer, too.
     """

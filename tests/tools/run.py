@@ -1,7 +1,8 @@
-"""`make run`: execute notebooks, fresh, from top to bottom, in place.
+"""`make run`: execute notebooks from top to bottom in fresh kernels, in place.
 
-A notebook is executed only where its code, or what the code stands on, has
-changed since its outputs were stored: their metadata hold a fingerprint of both.
+A notebook is executed only if its code, or something that the code depends on,
+has changed since its outputs were stored. The notebook's metadata hold a
+fingerprint of both.
 """
 
 import argparse
@@ -29,16 +30,16 @@ from sessions import (
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 900  # far more than any cell takes; it ends one that hangs
+CELL_SECONDS = 900  # far more than any cell takes; it stops one that hangs
 
 
 def execute(nb, folder, on_cell=lambda cell: None, **settings):
     """Execute a notebook in a fresh kernel, and return it with its outputs.
 
-    Takes: `nb`, which is left as it was; `folder`, the kernel's working
-    directory; `on_cell`, called with each code cell that is done; `settings`, of
-    nbclient. Raises Problem at the first cell that fails or hangs, with its code
-    and the error.
+    Takes: `nb`, which stays unchanged; `folder`, the kernel's working
+    directory; `on_cell`, called with each finished code cell; `settings` for
+    nbclient. Raises Problem at the first cell that fails or hangs, with its
+    code and the error.
     """
     nb = nbformat.from_dict(nb)
     client = NotebookClient(
@@ -47,7 +48,8 @@ def execute(nb, folder, on_cell=lambda cell: None, **settings):
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
         kernel_name="python3",
-        # ipykernel warns on every start that its loopback connection is plain.
+        # ipykernel warns at every start that its loopback connection is not
+        # encrypted.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_executed=lambda cell, **_: on_cell(cell),
         coalesce_streams=True,
@@ -61,7 +63,7 @@ def execute(nb, folder, on_cell=lambda cell: None, **settings):
 
 
 def fingerprint(*parts):
-    """Return a short text that differs where any of these texts or bytes does."""
+    """Return a short text that changes if any of these texts or bytes does."""
     found = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else part.encode()
@@ -70,14 +72,14 @@ def fingerprint(*parts):
 
 
 def in_order(paths):
-    """Return paths sorted, with regard to case also on Windows."""
+    """Return sorted paths, in an order that depends on case even on Windows."""
     return sorted(paths, key=lambda it: it.parts)
 
 
 def code_of(pair):
-    """Return a fingerprint of a notebook's code and of all that the code reads.
+    """Return a fingerprint of a notebook's code and of everything that it reads.
 
-    That is its code cells, the files in notebooks/ whose names stand in them
+    It covers the code cells, the files in notebooks/ that they mention by name
     and, for solutions, the cells of the session that they show or run.
     """
     cells = [c for c in read_ipynb(pair).cells if c.cell_type == "code"]
@@ -95,10 +97,10 @@ def code_of(pair):
 
 
 def environment(lock=Path("uv.lock")):
-    """Return a fingerprint of the versions of all packages that notebooks run with.
+    """Return a fingerprint of the versions of all packages that notebooks use.
 
     Takes: the lock file. Packages that only the tests or only Windows need are
-    left out, so that all platforms agree on it.
+    left out, so that the result is the same on all platforms.
     """
     packages = {}
     for it in tomllib.loads(lock.read_text("utf-8"))["package"]:
@@ -118,7 +120,7 @@ def environment(lock=Path("uv.lock")):
 
 
 def is_up_to_date(pair):
-    """Return whether the stored outputs are those of the code as it is now."""
+    """Return whether the stored outputs come from the code as it is now."""
     nb = read_ipynb(pair)
     cells = [c for c in nb.cells if c.cell_type == "code" and c.source.strip()]
     counts = [cell.execution_count for cell in cells]
@@ -128,14 +130,14 @@ def is_up_to_date(pair):
 
 
 def executed_now(pair):
-    """Return what is noted beside outputs that are stored now."""
+    """Return the metadata for outputs that are stored now."""
     return {"code": code_of(pair), "environment": environment()}
 
 
 def run(pair):
     """Execute one pair's notebook, and store its outputs.
 
-    Raises Problem, and leaves the notebook as it was, where a cell fails.
+    If a cell fails, raises Problem and leaves the notebook unchanged.
     """
     nb = read_ipynb(pair)
     cells = sum(cell.cell_type == "code" for cell in nb.cells)
@@ -143,7 +145,7 @@ def run(pair):
         began = time.perf_counter()
         nb = execute(nb, pair.parent, lambda _: bar.update())
         seconds = time.perf_counter() - began
-    # In tens, or every run would change the file.
+    # Rounded to tens, because otherwise every run would change the file.
     nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
     nb.metadata["executed"] = executed_now(pair)
     write_ipynb(pair, nb)
@@ -163,7 +165,7 @@ def tool():
             if is_up_to_date(pair) and not asked.all:
                 print(
                     f"{pair}: skipped, since neither its code nor its packages "
-                    "have changed; `make run ALL=1` runs it all the same."
+                    "have changed; `make run ALL=1` runs it anyway."
                 )
             else:
                 run(pair)

@@ -1,4 +1,4 @@
-"""`make slides` and `make lab`: a local Jupyter server, and a page in it."""
+"""`make slides` and `make lab`: start a Jupyter server, and open a page."""
 
 import argparse
 import contextlib
@@ -27,16 +27,16 @@ from sessions import (
 from settings import LAB_WITHOUT, LIVE, write_settings
 from sync import sync
 
-HOST = "127.0.0.1"  # nobody but this machine
+HOST = "127.0.0.1"  # only this machine
 START_SECONDS = 60
 FIRST_PORT = 8888
 IN_USE = (
-    "Port {} is in use by another program: choose another one, or leave PORT "
-    "away for a free one."
+    "Port {} is in use by another program: choose another one, or leave out "
+    "PORT to get a free one."
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
-# No search for updates, and nothing that asks our server for what it does not
+# Don't look for updates, and don't request anything that our server does not
 # have.
 WITHOUT = (
     *LAB_WITHOUT,
@@ -49,24 +49,24 @@ WITHOUT = (
 
 
 def port_asked_for(text):
-    """Return the port that the user asked for, None for any free one.
+    """Return the port that the user asked for, or None for any free one.
 
-    Takes: `text` as it was typed. Raises Problem where it is no port.
+    Takes: `text` as it was typed. Raises Problem if it is not a port.
     """
     if not text:
         return None
     if not (text.isdecimal() and 1024 <= int(text) <= 65535):
         raise Problem(
-            f"PORT={text} is no port: choose one from 1024 to 65535."
+            f"PORT={text} is not a port: choose a number from 1024 to 65535."
         )
     return int(text)
 
 
 def part_asked_for(text, session):
-    """Return the query that opens a deck at a part, "" for its beginning.
+    """Return the query that opens a deck at a part, or "" for its beginning.
 
     Takes: `text` as it was typed; `session`, its path without suffix. Raises
-    Problem where the session has no such part.
+    Problem if the session has no such part.
     """
     if text in ("", "1"):
         return ""
@@ -74,8 +74,8 @@ def part_asked_for(text, session):
     if text not in map(str, range(1, parts + 1)):
         has = f"{parts} parts" if parts > 1 else "only one part"
         raise Problem(
-            f"PART={text} is not there: {session.name} has {has}. Leave PART "
-            "away to begin with the first one."
+            f"PART={text} does not exist: {session.name} has {has}. Leave out "
+            "PART to begin with the first one."
         )
     return f"&part={text}"
 
@@ -88,7 +88,7 @@ def has_screen():
 
 
 def answers(address):
-    """Return whether a server answers at `address`, which holds its token."""
+    """Return whether a server answers at `address`, which contains its token."""
     no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with contextlib.suppress(urllib.error.URLError, OSError):
         no_proxy.open(address, timeout=5).close()
@@ -97,7 +97,7 @@ def answers(address):
 
 
 def address_in(folder):
-    """Return the address that a server has written down, "" as long as it has not."""
+    """Return the address that a server has written to a file, or "" until then."""
     for file in folder.glob("jpserver-*.json"):
         with contextlib.suppress(json.JSONDecodeError):  # half-written yet
             said = json.loads(file.read_text("utf-8"))
@@ -108,12 +108,12 @@ def address_in(folder):
 def start(port, token, folder):
     """Start a Jupyter server on a port, and wait until it answers.
 
-    Takes: `port`, 0 for any free one; `folder`, for its log and run-time
-    files. Returns the process and its address, which is "" where the port is
-    in use. Raises Problem where it does not start for another reason.
+    Takes: `port`, or 0 for any free one; `folder`, for its log and run-time
+    files. Returns the process and its address, which is "" if the port is in
+    use. Raises Problem if it does not start for another reason.
     """
-    # Without autosave, what is tried out in front of the club changes no file,
-    # unless somebody saves it.
+    # There is no autosave, so what somebody tries out in front of the club
+    # changes a file only if they save it.
     write_settings(
         folder / "jupyter",
         folder / "data",
@@ -128,7 +128,8 @@ def start(port, token, folder):
     with log.open("w", encoding="utf-8", newline="\n") as file:
         server = subprocess.Popen(
             command,
-            # In the environment: a command line can be read by every user.
+            # The token is in the environment, because every user can read a
+            # command line.
             env=environment(folder) | {"JUPYTER_TOKEN": token},
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -156,23 +157,24 @@ def start(port, token, folder):
 def open_browser(address):
     """Open a page in the person's browser; return whether that was possible."""
     code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    # As they have set it up; in our environment it would be a new one.
+    # The browser gets the person's own settings; without them, it would look
+    # new.
     return not subprocess.run(
         [sys.executable, "-I", "-c", code, address], env=outer()
     ).returncode
 
 
 def serve(path, query, port, folder):
-    """Serve the project until Ctrl-C, with `path` opened or its address printed.
+    """Serve the project until Ctrl-C; open `path`, or print its address.
 
     Takes: `path`, the page under the server's address, and `query`, what
     follows its token; `port`, a number, or None for 8888 or any free one;
-    `folder`, for the server's files. Raises Problem where it does not start.
+    `folder`, for the server's files. Raises Problem if it does not start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
     if not base and not port:
-        print(f"Port {FIRST_PORT} is in use, so we take another one.")
+        print(f"Port {FIRST_PORT} is in use, so another one is used.")
         server, base = start(0, token, folder)
     if not base:
         raise Problem(IN_USE.format(port))
@@ -182,7 +184,7 @@ def serve(path, query, port, folder):
             print(f"Opened in the browser: {address}")
         else:
             print(f"Open this address in a browser: {address}")
-        print("Ctrl-C here ends it.", flush=True)
+        print("Press Ctrl-C here to stop the server.", flush=True)
         server.wait()
     finally:
         server.terminate()
@@ -193,8 +195,8 @@ def prepare(session):
     """Bring a session's .ipynb up to date, so that it can be opened to read.
 
     Takes: the session's path without suffix. Prints what was done, or why
-    nothing could be: a conflict between the halves is no reason not to read
-    one of them. Raises Problem where there is no .ipynb that can be opened.
+    nothing could be done: even if the halves conflict, one of them can be
+    read. Raises Problem if there is no .ipynb that can be opened.
     """
     try:
         done = sync(session, reading=True)
@@ -210,20 +212,22 @@ def prepare(session):
 def own_copy_of(session):
     """Return the reader's own copy of a session, or the session if there is none.
 
-    Prints which of them is opened where there is a copy.
+    If there is a copy, prints which of them is opened.
     """
     copy = session.with_name(f"my_{session.name}")
     if not copy.with_suffix(".ipynb").exists():
         return session
     if not is_whole(copy.with_suffix(".ipynb")):
-        print(f"{copy}.ipynb is damaged, so {session}.ipynb is opened.")
+        print(
+            f"{copy}.ipynb is damaged, so {session}.ipynb is opened instead."
+        )
         return session
-    print(f"{copy}.ipynb, your own copy, is opened.")
+    print(f"Your own copy, {copy}.ipynb, is opened.")
     return copy
 
 
 def page_of(session, page):
-    """Return where the server shows a session.
+    """Return the server's path for a session.
 
     Takes: the session's path without suffix; `page`, one of PAGES.
     """
@@ -244,7 +248,7 @@ def tool():
     if opened == session:
         prepare(session)
     query = part_asked_for(asked.part, opened)
-    # A closed terminal must end the server too.
+    # The server must also stop when the terminal is closed.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sys.exit(0))

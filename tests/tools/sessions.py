@@ -1,4 +1,4 @@
-"""What the tools share: where the notebooks are, and how a pair is read."""
+"""What the tools share: where the notebooks are, and how to read a pair."""
 
 import contextlib
 import functools
@@ -18,14 +18,14 @@ NOTEBOOKS = Path("notebooks")
 OTHER_HALF = {".md": ".ipynb", ".ipynb": ".md"}
 OUR_NAME = re.compile(r"\d\d_[a-z0-9_]+")
 
-# What every notebook says, whichever machine and editor saved it.
+# The metadata of every notebook, whichever machine and editor saved it.
 KERNELSPEC = {
     "display_name": "Python 3 (ipykernel)",
     "language": "python",
     "name": "python3",
 }
-# What only the .ipynb holds: `make run` writes the first two, `make sync` the
-# last one.
+# The metadata that only the .ipynb has. `make run` writes the first two, and
+# `make sync` writes the last one.
 ONLY_IN_IPYNB = ("language_info", "running_seconds", "executed", "checksum")
 
 # The lines that a merge leaves behind. Tools that merge notebooks put them
@@ -34,18 +34,18 @@ MARKER = re.compile(r"^(?:`|<span[^>]*>\**)?(?:<{7}|>{7})(?:[ `]|$)", re.M)
 
 
 class Problem(Exception):
-    """Something the user can mend; its text is the sentence that says how."""
+    """Something that the user can fix; the text says how."""
 
 
 def main(tool):
-    """Run a tool from the command line; a Problem is printed, not traced.
+    """Run a tool from the command line; a Problem is printed without a traceback.
 
-    The same holds for what a disk or a folder refuses. Whoever starts the
-    tool, it runs in a clean environment. Takes: `tool`, a function without
+    The same holds for a full disk or a folder that can't be written to. The
+    tool always runs in a clean environment. Takes: `tool`, a function without
     arguments. Ends the process with 1 after a Problem, which goes to stderr,
     and with 130 after Ctrl-C.
     """
-    # A terminal that is not in UTF-8 is no reason to fail.
+    # Don't fail just because a terminal does not use UTF-8.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -64,10 +64,10 @@ def main(tool):
 def all_pairs():
     """Return the pairs' paths without suffix, sessions before solutions.
 
-    A pair is listed also where one of its halves is missing. A reader's own
+    A pair is listed even if one of its halves is missing. A reader's own
     copies are left out. They are the files with another kind of name, such as
     my_02_neural_nets or 02_neural_nets-Copy1, and a single file that has the
-    number of a whole pair. Raises Problem where there is no pair.
+    number of a whole pair. Raises Problem if there is no pair.
     """
     found = {}
     for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
@@ -94,10 +94,10 @@ def all_pairs():
 
 
 def pairs_of(number):
-    """Return the pairs of a session and its solutions; all pairs for "".
+    """Return the pairs of a session and its solutions, or all pairs for "".
 
-    Takes: `number` as the user typed it. Raises Problem where there is no
-    such session.
+    Takes: `number` as the user typed it. Raises Problem if there is no such
+    session.
     """
     if not number:
         return all_pairs()
@@ -108,8 +108,8 @@ def pairs_of(number):
 def find_session(number):
     """Return the path, without suffix, of the session with this number.
 
-    Takes: `number` as the user typed it ("2" or "02"). Raises Problem where
-    there is no such session.
+    Takes: `number` as the user typed it ("2" or "02"). Raises Problem if there
+    is no such session.
     """
     sessions = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
     for pair in sessions:
@@ -144,14 +144,14 @@ def parts_of(cells):
 def read_ipynb(pair):
     """Return the notebook in `pair`.ipynb.
 
-    Raises Problem, which says what to do, where the file is missing or damaged
-    or holds the markers of a merge.
+    Raises Problem, which says what to do, if the file is missing or damaged or
+    contains the markers of a merge.
     """
     return read_half(pair.with_suffix(".ipynb"))
 
 
 def read_md(pair):
-    """Return the notebook that `pair`.md describes; raises as read_ipynb does."""
+    """Return the notebook in `pair`.md; raises Problem as read_ipynb does."""
     return read_half(pair.with_suffix(".md"))
 
 
@@ -164,7 +164,7 @@ def read_half(path):
                 f"{path} is missing: `make sync` rebuilds it from {other.name}."
             )
         raise Problem(
-            f"{path} is missing, and {other.name} cannot be read: put back an "
+            f"{path} is missing, and {other.name} cannot be read: restore an "
             "earlier copy of one of them."
         )
     nb, marker = parse(path)
@@ -173,42 +173,42 @@ def read_half(path):
         f"{other.name}."
     )
     if marker:
-        # Nobody can merge JSON by hand, and nobody needs to.
+        # Merging JSON by hand is hopeless, and it is not necessary.
         merge = (
             rebuild[0].upper() + rebuild[1:]
             if nb is None and is_whole(other)
             else "Edit it until one text is left and the markers are gone, "
-            "then do `make sync`."
+            "then run `make sync`."
         )
         raise Problem(
-            f"{path} holds the conflict markers of a merge ({marker}), so "
+            f"{path} contains the conflict markers of a merge ({marker}), so "
             f"nothing was changed. {merge}"
         )
     if nb is None:
         mend = (
-            f"Mend it, or {rebuild}"
+            f"Repair it, or {rebuild}"
             if is_whole(other)
-            else f"{other.name} cannot be read either, so put back an earlier "
+            else f"{other.name} cannot be read either, so restore an earlier "
             f"copy of one of them, move the other one out of {path.parent}/, "
-            "and do `make sync`."
+            "and run `make sync`."
         )
         raise Problem(
-            f"{path} is damaged, perhaps half-written, so nothing was "
+            f"{path} is damaged, perhaps only half written, so nothing was "
             f"changed. {mend}"
         )
     return nb
 
 
 def is_whole(path):
-    """Return whether one half of a pair can be read, and was merged to the end."""
+    """Return whether one half of a pair can be read and has no open merge."""
     nb, marker = parse(path) if path.exists() else (None, "")
     return nb is not None and not marker
 
 
 def parse(path):
-    """Return what one half of a pair holds, and where a merge was left open.
+    """Return the content of one half of a pair, and where a merge is still open.
 
-    Takes: the path of a file. Returns the notebook, or None where the file is
+    Takes: the path of a file. Returns the notebook, or None if the file is
     damaged, and the place of the first conflict marker, or "".
     """
     try:
@@ -220,9 +220,9 @@ def parse(path):
         f"line {text.count(chr(10), 0, marker.start()) + 1}" if marker else ""
     )
     nb = None
-    # A file that is no notebook, or half of one, may raise anything.
+    # A file that is not a complete notebook may raise any exception.
     with contextlib.suppress(Exception), warnings.catch_warnings():
-        # Some editors leave cells without an id, or two with the same one.
+        # Some editors leave cells without ids, or give two cells the same id.
         warnings.simplefilter("ignore")
         nb = (from_md if path.suffix == ".md" else from_ipynb)(text)
     if nb and not place:
@@ -234,12 +234,12 @@ def parse(path):
 
 
 def from_ipynb(text):
-    """Return the notebook that the text of an .ipynb holds, None if it has no cells.
+    """Return the notebook in the text of an .ipynb, or None if it has no cells.
 
-    Raises whatever nbformat raises where it holds no notebook.
+    If there is no notebook in it, raises whatever nbformat raises.
     """
     nb = nbformat.convert(nbformat.reader.reads(text), 4)
-    # In the older forms, in which some editors write, cells have no ids.
+    # Some editors write older formats, in which cells have no ids.
     nb = nbformat.v4.upgrade(nb)
     _, nb = nbformat.validator.normalize(nb)
     nbformat.validate(nb)
@@ -247,16 +247,16 @@ def from_ipynb(text):
 
 
 def from_md(text):
-    """Return the notebook that a text in Markdown describes, None if it is cut off.
+    """Return the notebook that a Markdown text describes, None if it is cut off.
 
-    Raises whatever jupytext raises where it describes no notebook.
+    If it does not describe a notebook, raises whatever jupytext raises.
     """
     text = text.rstrip() + "\n"
     nb = jupytext.reads(text, fmt="md", config=config())
     if not nb.cells or "kernelspec" not in nb.metadata:
         return None
-    # jupytext reads on to the end where a cell's last line is missing, and
-    # writes that line.
+    # If a cell's last line is missing, jupytext reads on to the end of the
+    # file and writes that line.
     (*_, last) = text.splitlines()
     (*_, written) = as_md(nb).splitlines()
     cut = last != written or re.match(r"<!-- #region|<!--(?!.*-->)", last)
@@ -270,17 +270,18 @@ def config():
 
 @functools.cache
 def config_in(folder):
-    """Return the same for any folder; it is read once.
+    """Return the settings for any folder; the file is read only once.
 
-    jupytext itself would also take a person's own settings, from any folder above.
+    jupytext itself would also use a person's own settings from a parent
+    folder.
     """
     return load_jupytext_configuration_file(str(folder / "pyproject.toml"))
 
 
 def kept_metadata():
-    """Return the names of the metadata that our settings keep.
+    """Return the names of the metadata that our settings preserve.
 
-    Returns two lists: the notebook's, and a cell's.
+    Returns two lists, one for the notebook and one for its cells.
     """
     settings = config()
     return [
@@ -295,10 +296,10 @@ def kept_metadata():
 def cleaned(nb):
     """Return a copy of a notebook without what editors and machines add to it.
 
-    Takes: `nb`, a notebook of the project or a dictionary of the same form.
-    What stays are the cells with their ids, sources, outputs and our metadata,
-    and the notebook's own metadata. The kernel is always ours, Python's
-    version is left out, and lines end with a newline only.
+    Takes: `nb`, a notebook of the project or a dictionary of the same form. It
+    keeps the cells with their ids, sources, outputs and our metadata, and the
+    metadata of the notebook itself. The kernel is always ours, Python's
+    version is left out, and lines end only with a newline.
     """
     nb = nbformat.from_dict(nb)
     settings = config()
@@ -318,11 +319,11 @@ def cleaned(nb):
             if name in ours
         }
     )
-    # It changes with every machine, and says nothing.
+    # It differs from machine to machine, and it does not matter.
     nb.metadata.get("language_info", {}).pop("version", None)
     for cell in nb.cells:
         cell.source = re.sub("\r\n?", "\n", cell.source)
-        # An empty list of tags is what some editors leave in every cell.
+        # Some editors leave an empty list of tags in every cell.
         cell.metadata = nbformat.from_dict(
             {
                 name: cell.metadata[name]
@@ -334,12 +335,12 @@ def cleaned(nb):
 
 
 def as_md(nb):
-    """Return the text that the .md of a pair must hold to say what `nb` says."""
+    """Return the text of the .md that has the same content as `nb`."""
     return jupytext.writes(cleaned(nb), fmt="md", config=config())
 
 
 def write_safely(path, text):
-    """Write `text` to `path` as a whole or not at all (temporary file, rename)."""
+    """Write `text` to `path` completely or not at all, using a temporary file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,8 +1,8 @@
-"""Our settings of RISE and JupyterLab, with the keys of the live decks.
+"""Our settings for RISE and JupyterLab, with the keys of the live decks.
 
 `make slides` and `make lab` write them into a folder of their own. On Binder
-and on a JupyterHub, `.binder/postBuild` runs this file, which puts them into
-the environment that everybody uses there.
+and on a JupyterHub, `.binder/postBuild` runs this file to put them into the
+environment that everybody uses there.
 """
 
 import json
@@ -13,12 +13,13 @@ from pathlib import Path
 from sessions import NOTEBOOKS, main, write_safely
 
 LIVE = Path(__file__).parent / "live"
-EXTENSION = "deck-keys"  # as it is called in lab.js
-# In classic Jupyter it has another name: the server remembers where a file lies
-# by that part of its address which would be the same for both.
+EXTENSION = "deck-keys"  # its name in lab.js
+# It has another name in classic Jupyter: the server remembers the location of
+# a file by the last part of its address, which would otherwise be the same for
+# both.
 CLASSIC = "classic-deck"
-# No question about news, and no second half of a pair written at each save:
-# jupytext would do so, also over an edit of that half.
+# Don't ask whether to show news, and don't let jupytext write the other half
+# of a pair at each save, which could overwrite an edit of that half.
 LAB_WITHOUT = (
     "@jupyterlab/apputils-extension:announcements",
     "jupyterlab-jupytext",
@@ -26,10 +27,10 @@ LAB_WITHOUT = (
 
 
 def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
-    """Write what RISE and JupyterLab read.
+    """Write the settings that RISE and JupyterLab read.
 
     Takes: `config` and `data`, the folders in which they look for settings and
-    for extensions; `autosave`, whether the deck saves on its own;
+    for extensions; `autosave`, whether the deck saves automatically;
     `lab_without`, the extensions that JupyterLab leaves out.
     """
     keys, deck, lab = (
@@ -45,12 +46,12 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     }
     settings = {
         config / "nbconfig/notebook.json": {
-            # deck.js starts RISE, see there.
+            # deck.js starts RISE; see the comment there.
             "load_extensions": {"rise/main": False, f"{CLASSIC}/main": True},
             "deck_autosaves": autosave,
         },
-        # Here and not in the notebook, where it would start a deck in
-        # JupyterLab, too, in front of somebody who wants to read.
+        # This is set here and not in the notebook, where it would also start a
+        # deck in JupyterLab, in front of somebody who wants to read.
         config / "nbconfig/rise.json": {"autolaunch": True},
         config / "labconfig/page_config.json": {
             "buildCheck": False,

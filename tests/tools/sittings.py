@@ -1,4 +1,4 @@
-"""What a session asks of an evening: its sittings, and the figures of each.
+"""How long a session is: its sittings, and the figures of each.
 
 Each part of a session is one sitting. `python tests/tools/sittings.py` prints a
 table of them all.
@@ -18,7 +18,7 @@ from sessions import (
 )
 
 PICTURE = re.compile(r"!\[|<img|<svg")
-# An aside wherever it is read: a block quote, which begins with the minutes.
+# An aside is a block quote that begins with the minutes.
 NOTE = re.compile(r"> (\d+) min\. .+(\n>.*)*")
 
 
@@ -40,7 +40,7 @@ def has_picture(slide):
 
 
 def is_silent(slide):
-    """Return whether a slide shows code, but neither an output nor a picture."""
+    """Return whether a slide shows code but neither an output nor a picture."""
     code = [cell for cell in shown(slide) if cell.cell_type == "code"]
     return (
         bool(code)
@@ -50,20 +50,20 @@ def is_silent(slide):
 
 
 def notes_of(cells):
-    """Return what is written for the presenter, a text for each cell."""
+    """Return the notes for the presenter, one text for each cell."""
     return [cell.source for cell in cells if kind_of(cell) == "notes"]
 
 
 def minutes_of(slide):
-    """Return the minutes with which a slide's notes begin, 0 where it has none."""
+    """Return the minutes that begin a slide's notes, or 0 if it has none."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 
 
 def minutes_announced(cells):
-    """Return how long a sitting takes with a group, as its text says.
+    """Return how long a sitting takes with a group according to its text.
 
-    None where no sentence says so.
+    Returns None if no sentence says so.
     """
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     match = re.search(r"to a group,[^.]*?(\d+) minutes", prose)
@@ -73,10 +73,10 @@ def minutes_announced(cells):
 def sittings_of(nb):
     """Return the figures of each sitting of a session.
 
-    Takes: the session's notebook. Returns a list of namespaces with the
-    number of `slides`, of slides with `pictures` and of `silent` ones, the
-    `minutes` of the notes, the minutes that are `announced`, and the `loose`
-    notes, which are no aside or say no minutes.
+    Takes: the session's notebook. Returns a list of namespaces. Each has the
+    numbers of all `slides`, of those with `pictures` and of `silent` ones, the
+    `minutes` of the notes, the minutes `announced`, and the `loose` notes,
+    which are not formatted as an aside or state no minutes.
     """
     return [
         SimpleNamespace(

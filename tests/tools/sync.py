@@ -1,9 +1,10 @@
 """`make sync`: bring the halves of each pair together, and never lose work.
 
-jupytext's own --sync believes the file that was written last, but a clone, a
-download or a merge says nothing true about file times. So the .ipynb holds a
-checksum of the content on which both halves agreed last. A half whose content
-has another checksum was edited, and only a half that was not is overwritten.
+jupytext's own --sync trusts the file that was written last, but after a clone,
+a download or a merge, the times of files mean nothing. So the .ipynb stores a
+checksum of the content that both halves had when they last agreed. A half
+whose content has another checksum has been edited, and `make sync` only
+overwrites a half that has not.
 """
 
 import argparse
@@ -32,30 +33,29 @@ from sessions import (
 )
 
 ASIDE = Path(".aside")
-NAMED = 5  # how many differences a person wants to read of
+NAMED = 5  # how many differences to name
 
 
 def sync(pair, keep="", reading=False):
-    """Bring both halves of one pair together, by content.
+    """Bring both halves of one pair together by comparing their content.
 
-    Takes: `pair`, its path without suffix; `keep`, "md" or "ipynb", which half
-    wins where both were edited (the other one is put aside in .aside/);
-    `reading`, whether somebody only wants to open the .ipynb, so that nothing
-    is written but what is missing from it. Returns what was done, as a
-    sentence, or "" where nothing was to do. Raises Problem, and changes
-    nothing, where both were edited and `keep` is empty, or where a half is
-    damaged.
+    Takes: `pair`, its path without suffix; `keep`, "md" or "ipynb", the half
+    that wins if both were edited (a copy of the other one goes to .aside/);
+    `reading`, whether somebody only wants to open the .ipynb, in which case it
+    only gets what it lacks. Returns a sentence that says what was done, or ""
+    if there was nothing to do. Raises Problem, and changes nothing, if both
+    were edited and `keep` is empty, or if a half is damaged.
     """
     md, ipynb = pair.with_suffix(".md"), pair.with_suffix(".ipynb")
     if not ipynb.exists():
         write_ipynb(pair, read_md(pair), agreed=True)
         write_md(pair, read_md(pair))
-        return f"{ipynb} was missing: rebuilt from {md.name}, without outputs; `make run` fills them in."
+        return f"{ipynb} was missing, so it was rebuilt from {md.name}, without outputs; `make run` fills them in."
     if not md.exists() and not reading:
         nb = read_ipynb(pair)
         write_md(pair, nb)
         write_ipynb(pair, nb, agreed=True)
-        return f"{md} was missing: rebuilt from {ipynb.name}."
+        return f"{md} was missing, so it was rebuilt from {ipynb.name}."
     if not md.exists():
         return ""
 
@@ -79,36 +79,40 @@ def sync(pair, keep="", reading=False):
         winner = "md" if unedited == ["ipynb"] else "ipynb"
     elif keep:
         winner = keep
-        aside = f" The other half is kept as {put_aside(ipynb if keep == 'md' else md)}."
+        aside = f" A copy of the other half was saved as {put_aside(ipynb if keep == 'md' else md)}."
     else:
         since = (
-            "were both edited since `make sync` last saw them agree"
+            "have both been edited since they last agreed"
             if agreed
-            else "differ, and no checksum in the .ipynb says which of them was edited"
+            else "differ, and no checksum in the .ipynb says which of them "
+            "has been edited"
         )
         raise Problem(
             f"{md} and {ipynb.name} {since}, so nothing was changed. "
             f"They differ in {differences(in_md, in_ipynb)}. "
-            f"`make sync KEEP=md` or `make sync KEEP=ipynb` says which half to keep; "
-            f"the other one is put aside in {ASIDE}/."
+            "Choose the half to keep with `make sync KEEP=md` or "
+            "`make sync KEEP=ipynb`; "
+            f"a copy of the other one is saved in {ASIDE}/."
         )
     if winner == "md":
         write_ipynb(pair, with_valid_outputs(edited, cleaned(nb)), agreed=True)
         write_md(pair, edited)
-        return f"{ipynb} took over the edits of {md.name}.{aside}"
+        return f"{ipynb} now has the edits of {md.name}.{aside}"
     if reading:
         return ""
-    # In this order: a checksum of what the .md does not say yet would, after
-    # an interruption, make the old .md look like the edited half.
+    # The order matters. If the .ipynb came first, an interruption would leave
+    # it with the checksum of a content that the .md does not have yet, and the
+    # old .md would look like the edited half.
     write_md(pair, nb)
     write_ipynb(pair, nb, agreed=True)
-    return f"{md} took over the edits of {ipynb.name}.{aside}"
+    return f"{md} now has the edits of {ipynb.name}.{aside}"
 
 
 def content(nb):
-    """Return what a notebook says: its cells and its own metadata.
+    """Return the content of a notebook: its cells and its own metadata.
 
-    What editors and machines add is left out, and what the .md cannot hold.
+    Whatever editors and machines add is left out, and so is what an .md cannot
+    store.
     """
     nb = jupytext.reads(as_md(nb), fmt="md", config=config())
     nb = cleaned(nb)
@@ -124,16 +128,16 @@ def content(nb):
 
 
 def checksum(said):
-    """Return the checksum of what a notebook says."""
+    """Return the checksum of a notebook's content."""
     text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def differences(in_md, in_ipynb):
-    """Name the cells in which two halves differ, for a person to find them.
+    """Name the cells in which two halves differ, so that a person can find them.
 
-    Takes: what each half says. Returns the names of some cells, counted as in
-    the half that has them, each with its first line, and how many more there
+    Takes: the content of each half. Returns the names of some cells, numbered
+    as in their own half, each with its first line, and how many more there
     are.
     """
     named = []
@@ -165,7 +169,7 @@ def differences(in_md, in_ipynb):
 
 
 def first_line(cell):
-    """Return a cell's type and its first line that is not empty."""
+    """Return a cell's type and its first non-empty line."""
     kind, source, _ = cell
     lines = [line for line in source.splitlines() if line.strip()]
     return f"{kind}: {lines[0][:40]!r}" if lines else f"{kind}, empty"
@@ -174,8 +178,8 @@ def first_line(cell):
 def with_valid_outputs(edited, executed):
     """Return `edited` with the outputs of those cells whose code is unchanged.
 
-    jupytext keeps a cell's output also where its code was edited since; such
-    an output would be a lie, so it is dropped.
+    jupytext keeps a cell's output even if the code has been edited since. Such
+    an output would be wrong, so it is dropped.
     """
     nb = combine_inputs_with_outputs(edited, executed)
     unchanged = {c.source for c in executed.cells if c.cell_type == "code"}
@@ -186,7 +190,7 @@ def with_valid_outputs(edited, executed):
 
 
 def put_aside(path):
-    """Copy a file into .aside/, under a name that is not taken; return the copy."""
+    """Copy a file into .aside/ under a new name; return the path of the copy."""
     for count in itertools.count(1):
         aside = ASIDE / path.with_suffix(f".{count}{path.suffix}")
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -199,10 +203,10 @@ def put_aside(path):
 
 
 def write_ipynb(pair, nb, agreed=False):
-    """Write `pair`.ipynb, cleaned, as a whole or not at all.
+    """Clean a notebook and write it to `pair`.ipynb completely or not at all.
 
-    Takes: `agreed`, whether the .md says the same, so that the checksum is
-    that of this content.
+    Takes: `agreed`, whether the .md has the same content; if so, the checksum
+    is updated.
     """
     nb = cleaned(nb)
     if agreed:
@@ -210,20 +214,20 @@ def write_ipynb(pair, nb, agreed=False):
     text = nbformat.writes(nb) + "\n"
     write_safely(pair.with_suffix(".ipynb"), text)
     with contextlib.suppress(FileNotFoundError):
-        # jupytext in somebody's own Jupyter refuses a pair whose .ipynb is
-        # newer than its .md.
+        # If somebody uses jupytext in their own Jupyter, it refuses a pair
+        # whose .ipynb is newer than its .md.
         os.utime(pair.with_suffix(".md"))
 
 
 def write_md(pair, nb):
-    """Let `pair`.md say what a notebook says; leave it where it does already."""
+    """Write a notebook to `pair`.md, unless the file already has this content."""
     md, text = pair.with_suffix(".md"), as_md(nb)
     if not md.exists() or md.read_text(encoding="utf-8") != text:
         write_safely(md, text)
 
 
 def tool():
-    """Sync every pair; say what was done, or that nothing was."""
+    """Sync every pair; print what was done, or that nothing had to be done."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--keep", default="", choices=["", "md", "ipynb"])
     keep = parser.parse_args().keep

@@ -1,10 +1,10 @@
-"""Why uv, pip or npm failed: what they said, as one sentence that tells what to do."""
+"""Turns the messages of uv, pip or npm into one sentence that says what to do."""
 
 import re
 from pathlib import Path
 
 CAUSES = Path(__file__).with_name("causes.txt")
-# What stands around the words of a line.
+# The parts of a line that are left out, around the message itself.
 AROUND = re.compile(
     r"^ *((cause|error|hint|ERROR|npm error):* *)?(Because )?|\{[^}]*\}"
     r"| and you require.*| only has wheels.*|[. ]*$"
@@ -12,10 +12,10 @@ AROUND = re.compile(
 
 
 def why(said):
-    """Return the cause that a failed program names, and what to do about it.
+    """Return why a program has failed, and what to do about it.
 
-    Takes: `said`, all that it printed. Returns "" where it names none that
-    stands in causes.txt, which why.sh reads as well.
+    Takes: `said`, everything that it printed. Returns "" if it names none of
+    the causes in causes.txt, which why.sh reads as well.
     """
     lines = said.splitlines()
     found = re.search(r"https?://[A-Za-z0-9.:_-]*", said)

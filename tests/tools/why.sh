@@ -1,8 +1,8 @@
 #!/bin/sh
-# Reads what uv or pip said when it failed, and writes one sentence: the cause
-# and what to do, as causes.txt has it. Where the words name no cause that is
-# known there, it writes nothing and ends non-zero. why.py does the same in
-# Python; this is for a machine that may have none.
+# Reads what uv or pip printed when it failed, and writes one sentence from
+# causes.txt: the cause, and what to do. If causes.txt does not have the cause,
+# it writes nothing and its exit status is not zero. why.py does the same in
+# Python; this is for machines that may not have Python.
 exec awk '
     function put(name, text,    at) {
         while (at = index(sentence, name))
@@ -20,7 +20,7 @@ exec awk '
         sentence = substr($0, index($0, "\t") + 1)
         for (i = 1; i <= lines; i++)
             if (said[i] ~ cause) {
-                # Without what stands around its own words.
+                # Leave out the parts around the message itself.
                 words = said[i]
                 sub(/^ +/, "", words)
                 sub(/^(cause|error|hint|ERROR|npm error):* */, "", words)

@@ -1,6 +1,6 @@
-# Typical mistakes in the exercises of Session 1. A cell's title names the
-# exercise, and words that the check must say to whoever makes this mistake.
-# They run after the session, so its names are there, and so are these:
+# Typical mistakes in the exercises of Session 1. The title of a cell names the
+# exercise, and the words that the check must say about this mistake. The cells
+# run after the session, so they can use its names, and these:
 
 
 def errors_left_out(sizes_of):

@@ -1,12 +1,12 @@
-// An extension of classic Jupyter: it starts RISE, and puts it right.
+// An extension of classic Jupyter that starts RISE and corrects it.
 
 define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   const shown = () =>
     document.querySelector("#maintoolbar").classList.contains("reveal_tagging");
 
-  // RISE moves the cells of a slide into sections and fragments, and so out of
-  // their order; Jupyter takes the order of the cells from the page, and would
-  // save it. While the deck is shown, the order is the one from before.
+  // RISE moves the cells of a slide into sections and fragments, which changes
+  // their order. Jupyter takes the order of the cells from the page and would
+  // save it, so while the deck is shown, we give it the original order.
   function keepOrder() {
     const notebook = Object.getPrototypeOf(Jupyter.notebook);
     const onPage = notebook.get_cell_elements;
@@ -19,10 +19,10 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     };
   }
 
-  // RISE reads the deck's settings, and looks whether there are slides, as soon
-  // as its own script is there. With a cold cache that is before the notebook
-  // has arrived: no settings, no slides, no deck. So it is not loaded as an
-  // extension, but here, once the notebook is there and its formulas are set.
+  // As soon as RISE's own script is loaded, RISE reads the deck's settings and
+  // checks whether there are slides. With a cold cache, this happens before the
+  // notebook has arrived, and then there is no deck. So RISE is not loaded as an
+  // extension, but here, after the notebook is loaded and its formulas are set.
   function launch() {
     requirejs(["nbextensions/rise/main"], function (rise) {
       keepOrder();
@@ -31,22 +31,22 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
           Jupyter.actions.call("RISE:slideshow");
           return true;
         },
-        atEnd: () => false, // RISE sees to that
+        atEnd: () => false, // RISE takes care of that
       });
       rise.load_ipython_extension();
     });
   }
 
-  // Jupyter queues each cell's formulas on their own, and each waits for a
-  // tenth of a second, a minute for a session: one pass over the page replaces
-  // them.
+  // Jupyter queues the formulas of each cell separately, and each cell waits for
+  // a tenth of a second. This adds up to a minute for a session, so we replace it
+  // with a single pass over the page.
   function typeset() {
     MathJax.Hub.queue.queue = [];
     MathJax.Hub.Queue(["Typeset", MathJax.Hub, "notebook"], launch);
   }
 
   // `make slides PART=2` asks for a part of the session. RISE begins with the
-  // cell that is selected; the cell tagged `start-2` fetches what the part needs.
+  // selected cell, and the cell tagged `start-2` loads what the part needs.
   function beginWithPart() {
     const part = new URLSearchParams(location.search).get("part");
     if (!part) return;

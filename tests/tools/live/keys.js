@@ -1,6 +1,6 @@
-// A JupyterHub gives no font that lies beside a notebook to a page, because the
-// request carries no proof that it comes from that page. So the fonts lie beside
-// this script, too.
+// A JupyterHub does not let a page load a font that is beside a notebook, because
+// the request does not prove that it comes from that page. So the fonts are also
+// beside this script.
 document.head.append(
   Object.assign(document.createElement("link"), {
     rel: "stylesheet",
@@ -8,20 +8,20 @@ document.head.append(
   }),
 );
 
-// The keys of a live deck, the same ones in classic RISE and in JupyterLab.
+// The keys of a live deck, which are the same in classic RISE and in JupyterLab.
 //
-// Both decks hand on to Jupyter what reveal.js does not use, and in command
-// mode Jupyter takes letters for commands: "b", with which a remote blackens
-// the screen, inserts a cell. So each key is seen here first, at the window,
-// and Jupyter gets only those that run a cell, save, or leave the deck. The
-// browser's own keys (zoom, copy, full screen) go on working.
+// Both decks pass the keys that reveal.js does not use on to Jupyter, and in
+// command mode, Jupyter treats letters as commands. For example, "b", with which
+// a remote blanks the screen, inserts a cell. So this code sees each key first,
+// at the window, and passes on only those that run a cell, save, or leave the
+// deck. The browser's own keys (zoom, copy, full screen) still work.
 //
-// Takes three functions: start(), called when F5 is pressed before the deck is
-// shown, which returns whether it has started it; atEnd(), whether the selected
-// cell is the last one, where Shift-Enter would add another one; and run(),
-// which runs that cell.
+// Takes three functions: start(), which is called when F5 is pressed before the
+// deck is shown, and returns whether it has started the deck; atEnd(), which
+// returns whether the selected cell is the last one, after which Shift-Enter
+// would add another one; and run(), which runs that cell.
 function deckKeys({ start, atEnd, run }) {
-  // The code under which reveal.js knows each key.
+  // The code that reveal.js uses for each key.
   const CODES = {
     ArrowLeft: 37,
     ArrowUp: 38,
@@ -34,11 +34,11 @@ function deckKeys({ start, atEnd, run }) {
     Home: 36,
     End: 35,
     Escape: 27,
-    b: 66, // a black screen, and back
+    b: 66, // blanks the screen, and brings it back
     ".": 66,
     "/": 66,
-    // "Start" on a remote. The deck is there; loading it anew would lose what
-    // has been run.
+    // "Start" on a remote. The deck is already there, and reloading it would lose
+    // what has been run.
     F5: 0,
     "Shift+F5": 0,
   };
@@ -50,13 +50,13 @@ function deckKeys({ start, atEnd, run }) {
   const inDeck = () =>
     document.querySelector(".reveal .slides section.present");
 
-  // Asks for something of reveal.js, which takes messages in every version.
+  // Sends a request to reveal.js, which accepts messages in every version.
   const ask = (method, ...args) =>
     postMessage(JSON.stringify({ method, args }), location.origin);
 
-  // RISE takes most keys from reveal.js and leaves them to Jupyter. They are
-  // given back, also for the speaker's window, which sends its keys to reveal.js
-  // itself. Escape, T and W are not: where Jupyter has them, it alone has them.
+  // RISE takes most keys away from reveal.js and leaves them to Jupyter. We give
+  // them back, also because the speaker's window sends its keys to reveal.js.
+  // Escape, T and W are the exceptions, which only Jupyter gets.
   let known;
   function giveKeys() {
     const first = document.querySelector(".reveal .slides section");
@@ -64,7 +64,7 @@ function deckKeys({ start, atEnd, run }) {
     known = first;
     ask("configure", { keyboard: { 27: null, 84: null, 87: null } });
   }
-  setInterval(giveKeys, 500); // no event tells that a deck has started
+  setInterval(giveKeys, 500); // no event says that a deck has started
 
   function press(code) {
     giveKeys();
@@ -72,7 +72,7 @@ function deckKeys({ start, atEnd, run }) {
     else if (code) ask("triggerKey", code);
   }
 
-  // Whether Jupyter may have a key that is pressed while nobody types.
+  // Whether Jupyter may get a key that is pressed while nobody is typing.
   function isForJupyter(event, key) {
     const ctrl = event.ctrlKey || event.metaKey;
     if (event.altKey) return event.code === "KeyR" && !ctrl;
@@ -81,7 +81,7 @@ function deckKeys({ start, atEnd, run }) {
     return OF_RISE.includes(key);
   }
 
-  // Whether a key changes the cells even while somebody types into one.
+  // Whether a key changes the cells even while somebody is typing into one.
   const splitsCell = (event, key) =>
     (event.altKey && key === "Enter") ||
     (event.ctrlKey && event.shiftKey && event.code === "Minus");
@@ -100,7 +100,7 @@ function deckKeys({ start, atEnd, run }) {
     const typing = target.closest?.(TEXT);
     if (!typing && /^(Arrow|Home|End)/.test(key)) {
       if (target.matches?.("[role=slider]")) {
-        // A widget listens to it; nobody else shall.
+        // A widget listens to it, and nothing else should.
         target.addEventListener("keydown", (it) => it.stopPropagation(), {
           once: true,
         });

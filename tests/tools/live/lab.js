@@ -1,8 +1,9 @@
-// The keys, and what a reader sees, as an extension of JupyterLab, which its deck loads as well.
-// JupyterLab asks for extensions by this protocol, of webpack's module
-// federation; so small a one needs no webpack.
+// An extension of JupyterLab, which its deck loads as well: the keys, and what a
+// reader sees.
+// JupyterLab loads extensions by the protocol of webpack's module federation, but
+// such a small one does not need webpack.
 
-// The notes are for the presenter, so a reader does not see them until Alt-N.
+// The notes are for the presenter, so a reader sees them only after Alt-N.
 function hideNotes(app) {
   const style = document.createElement("style");
   style.textContent =

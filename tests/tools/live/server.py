@@ -1,7 +1,8 @@
 """The Jupyter server that `make slides` and `make lab` start.
 
-It is JupyterLab's own, with our files, so that opening a notebook does not
-change it, and with our kernel, whatever kernels a notebook or a person names.
+It is JupyterLab's own server with two changes: opening a notebook does not
+change its file, and the kernel is always ours, whichever kernel a notebook or
+a person asks for.
 """
 
 import contextlib
@@ -25,23 +26,23 @@ from jupyterlab.labapp import LabApp
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sessions import KERNELSPEC, ONLY_IN_IPYNB, all_pairs, cleaned
 
-# jupytext's extension writes both halves of a pair at each save, also over an
-# edit of the other half, which `make sync` would notice.
+# jupytext's extension writes both halves of a pair at each save. It would
+# overwrite an edit of the other half, which `make sync` would notice.
 EXTENSIONS = {
     "jupyterlab_jupytext": False,
     "jupyterlab_rise": True,
     "nbclassic": True,
     "notebook_shim": True,  # reads nbclassic's settings
 }
-# What a kernel or an editor writes into a notebook's metadata on its own.
+# The metadata that a kernel or an editor writes into a notebook unasked.
 FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
 
 
 def said(nb):
-    """Return what a notebook says, as text, to compare it with another one.
+    """Return a notebook's content as a text that can be compared with another one.
 
-    Cell ids are left out, and so is all that editors and machines add. What a
-    cell printed in parts is one part.
+    Cell ids are left out, and so is everything that editors and machines add.
+    What a cell printed in several pieces is joined.
     """
     nb = cleaned(nb)
     for name in ONLY_IN_IPYNB:
@@ -54,7 +55,7 @@ def said(nb):
 
 
 def joined(outputs):
-    """Return a cell's outputs, with neighbouring texts on one stream in one."""
+    """Return a cell's outputs; join consecutive texts on the same stream."""
     parts = []
     for output in outputs:
         if (
@@ -69,11 +70,11 @@ def joined(outputs):
 
 
 def saved(nb, before, is_ours):
-    """Return the notebook that is to be written after an edit.
+    """Return the notebook that should be written after an edit.
 
-    Takes: `nb`, as the editor sent it; `before`, as it lies on the disk;
-    `is_ours`, whether it is one of the project's, which get nothing that
-    editors add. What the kernel says of itself stays as it is on the disk.
+    Takes: `nb`, as the editor sent it; `before`, as it is on the disk;
+    `is_ours`, whether it belongs to the project; such a notebook gets nothing
+    that editors add. The metadata of the kernel stay as they are on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
@@ -84,20 +85,20 @@ def saved(nb, before, is_ours):
 
 
 class Checkpoints(AsyncFileCheckpoints):
-    """Checkpoints among the server's own files, not beside the notebooks."""
+    """Keeps checkpoints among the server's files, not beside the notebooks."""
 
     def checkpoint_path(self, checkpoint_id, path):
-        """Return where the checkpoint of a file lies."""
+        """Return the path of a file's checkpoint."""
         folder = Path(jupyter_data_dir()) / "checkpoints"
         folder.mkdir(exist_ok=True)
         return str(folder / f"{checkpoint_id}-{quote(path.strip('/'), '')}")
 
 
 class Contents(AsyncLargeFileManager):
-    """Files as Jupyter serves them, but a save without an edit writes nothing.
+    """Serves files as Jupyter does, but a save without an edit writes nothing.
 
     Editors change a notebook as soon as it is open, for instance when the
-    kernel says which Python it is, and then they save it on their own.
+    kernel reports its Python version, and then they save it automatically.
     """
 
     checkpoints_class = Checkpoints
@@ -105,34 +106,34 @@ class Contents(AsyncLargeFileManager):
     def is_ours(self, path, prefix=""):
         """Return whether a file is one of the project's notebooks.
 
-        Or, with the prefix "my_", a reader's own copy of one of them.
+        A reader's own copy, with the prefix "my_", counts as well.
         """
         file = Path(self._get_os_path(path)).relative_to(self.root_dir)
         pair = file.with_name(file.stem.removeprefix(prefix))
         return file.suffix == ".ipynb" and pair in all_pairs()
 
     def mark_trusted_cells(self, nb, path=""):
-        """Show the tables and drawings in the project's notebooks and copies."""
+        """Trust the project's notebooks and copies, so that drawings are shown."""
         if self.is_ours(path, "my_"):
             self.notary.mark_cells(nb, True)
         else:
             super().mark_trusted_cells(nb, path)
 
     async def get(self, path, *args, **settings):
-        """Return a file. A notebook asks for our kernel, so nobody is asked which."""
+        """Return a file; let every notebook ask for our kernel."""
         model = await super().get(path, *args, **settings)
         if model["type"] == "notebook" and model["content"]:
             model["content"].metadata.kernelspec = KERNELSPEC
         return model
 
     async def save(self, model, path=""):
-        """Save a file, unless it is a notebook that says what the file says."""
+        """Save a file, unless it is a notebook with unchanged content."""
         file = Path(self._get_os_path(path))
         if model.get("type") == "notebook" and file.exists():
-            # A request may hold its texts as lists of lines, as a file does.
+            # A request may contain its texts as lists of lines, as files do.
             nb = nbformat.reads(json.dumps(model["content"]), as_version=4)
             before = None
-            # Over a damaged file, what the editor holds is written as it is.
+            # If the file is damaged, it is replaced by what the editor sends.
             with contextlib.suppress(Exception):
                 before = nbformat.read(file, as_version=4)
             if before and said(nb) == said(before):
@@ -143,7 +144,7 @@ class Contents(AsyncLargeFileManager):
 
 
 class OurKernel(KernelSpecManager):
-    """The kernel of our environment, under whatever name it is asked for."""
+    """Provides our environment's kernel, whatever name it is asked for."""
 
     def get_kernel_spec(self, kernel_name):
         """Return our kernel."""
@@ -154,17 +155,17 @@ if __name__ == "__main__":
     LabApp.serverapp_config |= {
         "allow_root": True,  # as in a container
         "contents_manager_class": Contents,
-        "ip": "127.0.0.1",  # nobody but this machine
+        "ip": "127.0.0.1",  # only this machine
         "jpserver_extensions": EXTENSIONS,
         "kernel_spec_manager_class": OurKernel,
         "open_browser": False,
         "port_retries": 0,
         "root_dir": os.getcwd(),
-        # A shell would lack what the person has set for shells.
+        # A terminal would lack the person's settings for their shell.
         "terminals_enabled": False,
     }
     LabApp.launch_instance()
-    # A thread that was reading a file when the server ended waits for ever for
-    # the next file, and the process would wait for the thread.
+    # A thread that was reading a file when the server ended waits forever for
+    # the next one, and the process would wait for this thread.
     sys.stdout.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""How Sphinx makes the pages; tests/tools/pages.py calls it."""
+"""The settings with which tests/tools/pages.py lets Sphinx make the pages."""
 
 project = "Intuitive AI"
 author = "The Intuitive AI authors"
@@ -9,7 +9,7 @@ extensions = ["myst_nb", "sphinx.ext.mathjax"]
 exclude_patterns = ["static"]
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_render_markdown_format = "myst"  # which knows formulas
+nb_render_markdown_format = "myst"  # this parser knows formulas
 nb_ipywidgets_js = {}  # they would come from a CDN
 myst_enable_extensions = ["attrs_inline", "deflist", "dollarmath"]
 
@@ -19,7 +19,7 @@ html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
 html_permalinks_icon = "#"
-# Excerpts of the pages found can't be fetched from file://.
+# A page that is opened from file:// can't fetch excerpts of the pages found.
 html_show_search_summary = False
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
@@ -54,7 +54,7 @@ html_theme_options = {
 }
 pygments_dark_style = "a11y-high-contrast-dark"
 
-# The MathJax of the decks, which lies among our own files.
+# The pages use the decks' MathJax, which is among our own files.
 mathjax_path = "mathjax/MathJax.js?config=TeX-AMS_SVG"
 mathjax2_config = {
     "showMathMenu": False,
@@ -66,21 +66,21 @@ mathjax2_config = {
         "processClass": "math",
     },
     "SVG": {"linebreaks": {"automatic": True}},
-    # A mistake in a formula must be seen, and a test looks for it.
+    # A mistake in a formula must be visible, because a test looks for it.
     "TeX": {"noErrors": {"disabled": True}, "noUndefined": {"disabled": True}},
 }
 myst_update_mathjax = False
 
 
 def mend(app, page, template, context, doctree):
-    """Take back what the theme says of its captions: they are no headings."""
+    """Remove a role from the theme's captions, because they are not headings."""
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace(' role="heading"', "")
-    # A page that does not exist may have been asked for from any folder.
+    # A missing page may have been requested from any folder.
     if page == "404" and app.config.html_baseurl:
         context["metatags"] += f'<base href="{app.config.html_baseurl}">'
 
 
 def setup(app):
-    """Let `mend` see each page after the theme has."""
+    """Let `mend` change each page after the theme has done so."""
     app.connect("html-page-context", mend, priority=900)

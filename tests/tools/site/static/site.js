@@ -1,4 +1,4 @@
-// What scrolls must be within reach of the keyboard.
+// Everything that scrolls must be reachable with the keyboard.
 function reach() {
   for (const it of document.querySelectorAll(
     "pre, .table-wrapper, .cell_output > *, div.math")) {
@@ -10,7 +10,7 @@ function reach() {
 addEventListener("load", reach);
 addEventListener("resize", reach);
 
-// Paper can't be unfolded.
+// On paper, nothing can be unfolded, so unfold everything before printing.
 const folded = () => document.querySelectorAll("details:not([open])");
 addEventListener("beforeprint", () => {
   for (const it of folded()) Object.assign(it, { open: true }).dataset.printed = "";
@@ -22,7 +22,7 @@ addEventListener("afterprint", () => {
   }
 });
 
-// The theme's two columns at the sides have no names.
+// The theme's two side columns have no names, so give them names.
 addEventListener("DOMContentLoaded", () => {
   for (const [kind, name] of [["sidebar", "All pages"], ["toc", "On this page"]])
     document.querySelector(`aside.${kind}-drawer`)?.setAttribute("aria-label", name);
