@@ -10,6 +10,7 @@ import nbformat
 import pages
 import pytest
 from chromium import page_of
+from exercises import exercises_of
 from glossary import Entry, link_terms, read_glossary
 from playwright.sync_api import TimeoutError
 from run import execute
@@ -236,15 +237,32 @@ def test_a_page_shows_all_cells_in_order_but_those_for_other_places(seen):
     for pair in all_pairs():
         page = seen[f"{pair.relative_to(NOTEBOOKS)}.html"]
         shown, place = squashed(page.facts["text"]), 0
+        code, hidden = "", []
         for cell in read_ipynb(pair).cells:
             said = squashed(cell.source)
             if kind_of(cell) == "notes" or "fetch" in cell.metadata.get(
                 "tags", []
             ):
                 assert said[:60] not in shown, cell.source
+            elif pages.PLUMBING.fullmatch(cell.source):
+                hidden.append(said)
             elif cell.cell_type == "code":
                 assert said in shown[place:], cell.source
                 place = shown.index(said, place)
+                code += said
+        assert all(shown.count(it) == code.count(it) for it in hidden), pair
+
+
+def test_each_exercise_leads_to_its_solution(seen):
+    for number, pair in enumerate(SESSIONS, 1):
+        links = {
+            Path(it).name for it in seen[f"{pair.name}.html"].facts["links"]
+        }
+        solutions = seen[f"solutions/{pair.name}.html"].facts["text"]
+        for exercise in exercises_of(read_ipynb(pair)):
+            assert f"{pair.name}.html#solution-{number}-{exercise}" in links
+            # Its task and what its check says are shown without their code.
+            assert solutions.count(f"Exercise {exercise}: ") >= 2
 
 
 def test_answers_stay_folded(seen):
