@@ -339,6 +339,32 @@ def test_the_search_finds_given_words(site, browser):
     page.context.close()
 
 
+def test_a_search_for_a_term_leads_to_its_meaning(site, browser):
+    page, _ = page_of(browser)
+    page.goto(f"{(site / 'search.html').as_uri()}?q=RoPE")
+    first = page.locator("#search-results a").first
+    first.wait_for(timeout=5000)
+    assert first.inner_text() == "RoPE"
+    assert first.get_attribute("href") == "glossary.html#term-RoPE"
+    page.context.close()
+
+
+def test_a_search_in_a_published_site_shows_excerpts(site, browser):
+    page, _ = page_of(browser)
+
+    def serve(route):
+        path = urlparse(route.request.url).path
+        route.fulfill(path=site / path.removeprefix("/name/"))
+
+    page.route("https://owner.github.io/**", serve)
+    page.goto("https://owner.github.io/name/search.html?q=LoRA")
+    hit = page.locator("li:has(a[href^='06_shaping_llms.html'])").first
+    excerpt = hit.locator("p.context")
+    excerpt.wait_for(timeout=5000)
+    assert "LoRA" in excerpt.inner_text()
+    page.context.close()
+
+
 def test_explorables_move_on_a_page_opened_from_its_file(site, browser):
     page, _ = page_of(browser, color_scheme="dark")
     for pair in SESSIONS:

@@ -1,5 +1,8 @@
 """How Sphinx makes the pages; tests/tools/pages.py calls it."""
 
+from sphinx.addnodes import index
+from sphinx.domains.std import StandardDomain
+
 project = "Intuitive AI"
 author = "The Intuitive AI authors"
 copyright = f"2026, {author}"
@@ -19,8 +22,6 @@ html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
 html_permalinks_icon = "#"
-# Excerpts of the pages found can't be fetched from file://.
-html_show_search_summary = False
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 pygments_style = "a11y-high-contrast-light"
@@ -81,6 +82,14 @@ def mend(app, page, template, context, doctree):
         context["metatags"] += f'<base href="{app.config.html_baseurl}">'
 
 
+def forget(app, doctree, page):
+    """Leave out the index, in which the search finds each term once more."""
+    for node in list(doctree.findall(index)):
+        node.parent.remove(node)
+
+
 def setup(app):
-    """Let `mend` see each page after the theme has."""
+    """Let `mend` see each page after the theme has, and name terms found."""
+    StandardDomain.object_types["term"].attrs["searchprio"] = 0
     app.connect("html-page-context", mend, priority=900)
+    app.connect("doctree-resolved", forget)
