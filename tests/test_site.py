@@ -1,5 +1,6 @@
 """The site: every page can be read by everybody, offline, and its zips run."""
 
+import contextlib
 import re
 import zipfile
 from dataclasses import dataclass, field
@@ -531,6 +532,31 @@ def test_what_sphinx_warns_of_is_an_error(tmp_path):
     (tmp_path / "source" / "index.md").write_text(text)
     with pytest.raises(Problem, match="target not found"):
         pages.build(tmp_path, tmp_path / "site")
+
+
+def test_the_page_for_what_is_missing_works_at_any_address(tmp_path, browser):
+    pages.copy(pages.HERE / "404.md", tmp_path / "source" / "404.md")
+    (tmp_path / "source" / "index.md").write_text("# Start\n")
+    pages.copy(pages.HERE / "static", tmp_path / "static")
+    (tmp_path / "extra").mkdir()
+    site = tmp_path / "site"
+    # Sphinx warns of building twice in one process.
+    with contextlib.suppress(Problem):
+        pages.build(tmp_path, site, f"{site.as_uri()}/")
+    lost = site / "no" / "such" / "page.html"
+    pages.copy(site / "404.html", lost)
+    page, _ = page_of(browser)
+    page.goto(lost.as_uri())
+    links = page.evaluate(
+        """[...document.querySelectorAll("a, link, script[src]")]
+            .map((it) => it.href || it.src)"""
+    )
+    files = [it for link in links if (it := file_of(link))]
+    assert {site / "index.html", site / "_static" / "site.css", lost} <= {
+        *files
+    }
+    assert all(it.is_file() for it in files), files
+    page.context.close()
 
 
 def test_where_building_fails_the_site_stays(tmp_path, monkeypatch):
