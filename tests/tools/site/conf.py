@@ -66,7 +66,8 @@ mathjax2_config = {
         "ignoreClass": "content",
         "processClass": "math",
     },
-    "SVG": {"linebreaks": {"automatic": True}},
+    # By default, each letter has an outline, which looks bold in a PDF.
+    "SVG": {"blacker": 0, "linebreaks": {"automatic": True}},
     # A mistake in a formula must be seen, and a test looks for it.
     "TeX": {"noErrors": {"disabled": True}, "noUndefined": {"disabled": True}},
 }
