@@ -359,7 +359,8 @@ def test_a_search_in_a_published_site_shows_excerpts(site, browser):
 
     page.route("https://owner.github.io/**", serve)
     page.goto("https://owner.github.io/name/search.html?q=LoRA")
-    hit = page.locator("li:has(a[href^='06_shaping_llms.html'])").first
+    href = "a[href='06_shaping_llms.html']"
+    hit = page.locator(f"#search-results li:has({href})")
     excerpt = hit.locator("p.context")
     excerpt.wait_for(timeout=5000)
     assert "LoRA" in excerpt.inner_text()
