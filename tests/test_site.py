@@ -1,5 +1,6 @@
 """Everybody can read every page of the site offline, and its zips run."""
 
+import contextlib
 import re
 import zipfile
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import nbformat
 import pages
 import pytest
 from chromium import page_of
+from exercises import exercises_of
 from glossary import Entry, link_terms, read_glossary
 from playwright.sync_api import TimeoutError
 from run import execute
@@ -238,15 +240,32 @@ def test_a_page_shows_all_cells_in_order_but_those_for_other_places(seen):
     for pair in all_pairs():
         page = seen[f"{pair.relative_to(NOTEBOOKS)}.html"]
         shown, place = squashed(page.facts["text"]), 0
+        code, hidden = "", []
         for cell in read_ipynb(pair).cells:
             said = squashed(cell.source)
             if kind_of(cell) == "notes" or "fetch" in cell.metadata.get(
                 "tags", []
             ):
                 assert said[:60] not in shown, cell.source
+            elif pages.PLUMBING.fullmatch(cell.source):
+                hidden.append(said)
             elif cell.cell_type == "code":
                 assert said in shown[place:], cell.source
                 place = shown.index(said, place)
+                code += said
+        assert all(shown.count(it) == code.count(it) for it in hidden), pair
+
+
+def test_each_exercise_leads_to_its_solution(seen):
+    for number, pair in enumerate(SESSIONS, 1):
+        links = {
+            Path(it).name for it in seen[f"{pair.name}.html"].facts["links"]
+        }
+        solutions = seen[f"solutions/{pair.name}.html"].facts["text"]
+        for exercise in exercises_of(read_ipynb(pair)):
+            assert f"{pair.name}.html#solution-{number}-{exercise}" in links
+            # Its task and what its check says are shown without their code.
+            assert solutions.count(f"Exercise {exercise}: ") >= 2
 
 
 def test_answers_stay_folded(seen):
@@ -322,6 +341,33 @@ def test_the_search_finds_given_words(site, browser):
         missed
     )
     assert not outside
+    page.context.close()
+
+
+def test_a_search_for_a_term_leads_to_its_meaning(site, browser):
+    page, _ = page_of(browser)
+    page.goto(f"{(site / 'search.html').as_uri()}?q=RoPE")
+    first = page.locator("#search-results a").first
+    first.wait_for(timeout=5000)
+    assert first.inner_text() == "RoPE"
+    assert first.get_attribute("href") == "glossary.html#term-RoPE"
+    page.context.close()
+
+
+def test_a_search_in_a_published_site_shows_excerpts(site, browser):
+    page, _ = page_of(browser)
+
+    def serve(route):
+        path = urlparse(route.request.url).path
+        route.fulfill(path=site / path.removeprefix("/name/"))
+
+    page.route("https://owner.github.io/**", serve)
+    page.goto("https://owner.github.io/name/search.html?q=LoRA")
+    href = "a[href='06_shaping_llms.html']"
+    hit = page.locator(f"#search-results li:has({href})")
+    excerpt = hit.locator("p.context")
+    excerpt.wait_for(timeout=5000)
+    assert "LoRA" in excerpt.inner_text()
     page.context.close()
 
 
@@ -492,6 +538,31 @@ def test_what_sphinx_warns_of_is_an_error(tmp_path):
     (tmp_path / "source" / "index.md").write_text(text)
     with pytest.raises(Problem, match="target not found"):
         pages.build(tmp_path, tmp_path / "site")
+
+
+def test_the_page_for_what_is_missing_works_at_any_address(tmp_path, browser):
+    pages.copy(pages.HERE / "404.md", tmp_path / "source" / "404.md")
+    (tmp_path / "source" / "index.md").write_text("# Start\n")
+    pages.copy(pages.HERE / "static", tmp_path / "static")
+    (tmp_path / "extra").mkdir()
+    site = tmp_path / "site"
+    # Sphinx warns of building twice in one process.
+    with contextlib.suppress(Problem):
+        pages.build(tmp_path, site, f"{site.as_uri()}/")
+    lost = site / "no" / "such" / "page.html"
+    pages.copy(site / "404.html", lost)
+    page, _ = page_of(browser)
+    page.goto(lost.as_uri())
+    links = page.evaluate(
+        """[...document.querySelectorAll("a, link, script[src]")]
+            .map((it) => it.href || it.src)"""
+    )
+    files = [it for link in links if (it := file_of(link))]
+    assert {site / "index.html", site / "_static" / "site.css", lost} <= {
+        *files
+    }
+    assert all(it.is_file() for it in files), files
+    page.context.close()
 
 
 def test_where_building_fails_the_site_stays(tmp_path, monkeypatch):

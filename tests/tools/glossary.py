@@ -133,7 +133,7 @@ def as_page(entries):
         number = int(it.session[:2])
         lines += [
             it.term,
-            f"  {it.meaning} Explained in [Session {number}](#{it.anchor}).",
+            f"  {it.meaning} Explained in [Session&nbsp;{number}](#{it.anchor}).",
             "",
         ]
     return "\n".join([*lines, "```", ""])

@@ -57,6 +57,8 @@ SESSION_4_GIB = 3
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
 GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
+# Code that shows a session's task or runs its check: nothing to read.
+PLUMBING = re.compile(r'(Markdown|exec)\(tagged\["[\w-]+"\]\)')
 # The line in a notebook as long as the series has no address.
 UNKNOWN = 'ADDRESS = ""'
 
@@ -174,11 +176,24 @@ def teachers(address=""):
     )
 
 
-def readable(nb, links):
+def with_solutions(text, session):
+    """Return a text in which each exercise leads to its solution.
+
+    Takes: `session`, its number.
+    """
+    there = f"solution-{session}"
+    text = re.sub(r"^## (\d+)\. ", rf"({there}-\1)=\n\g<0>", text, flags=re.M)
+    link = rf"\g<0>\n\n[Our solution](#{there}-\1)"
+    return re.sub(r"\A### Exercise (\d+).+", link, text, flags=re.S)
+
+
+def readable(nb, links, session):
     """Return a notebook as a page, with the parts that a reader of the site needs.
 
     The presenter's notes and the cell that fetches files on Colab are left
-    out. Takes: `links`, the HTML below the title.
+    out, and each exercise leads to its solution. Takes: `links`, the HTML below
+    the title; `session`, the number of the session that the notebook is or
+    belongs to.
     """
     nb = nbformat.from_dict(nb)
     nb.cells = [
@@ -195,7 +210,10 @@ def readable(nb, links):
             )
             # A page has only one title, so a part becomes a section.
             cell.source = re.sub(r"\A# ", "## ", cell.source)
+            cell.source = with_solutions(cell.source, session)
             continue
+        if PLUMBING.fullmatch(cell.source):
+            cell.metadata["tags"] = ["remove-input"]
         if alt := cell.metadata.get("alt"):
             cell.metadata["mystnb"] = {"image": {"alt": alt}}
         for output in cell.outputs:
@@ -310,10 +328,11 @@ def stage(folder, place):
 
     pages = {}
     for pair, nb in notebooks.items():
+        session = int(pair.name[:2])
         links = render(
             "links.html.j2",
             name=pair.name,
-            session=int(pair.name[:2]),
+            session=session,
             is_session=pair.parent == NOTEBOOKS,
             about=about(nb),
             deck=pair.name in decks,
@@ -321,7 +340,7 @@ def stage(folder, place):
             path=pair,
             **place,
         )
-        pages[pair] = readable(nb, links)
+        pages[pair] = readable(nb, links, session)
     entries = read_glossary()
     link_terms(entries, {name: pages[it] for name, it in sessions.items()})
     for pair, nb in pages.items():

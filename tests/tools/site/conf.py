@@ -1,5 +1,8 @@
 """The settings with which tests/tools/pages.py lets Sphinx make the pages."""
 
+from sphinx.addnodes import index
+from sphinx.domains.std import StandardDomain
+
 project = "Intuitive AI"
 author = "The Intuitive AI authors"
 copyright = f"2026, {author}"
@@ -19,8 +22,6 @@ html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
 html_permalinks_icon = "#"
-# A page that is opened from file:// can't fetch excerpts of the pages found.
-html_show_search_summary = False
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 pygments_style = "a11y-high-contrast-light"
@@ -65,7 +66,8 @@ mathjax2_config = {
         "ignoreClass": "content",
         "processClass": "math",
     },
-    "SVG": {"linebreaks": {"automatic": True}},
+    # By default, each letter has an outline, which looks bold in a PDF.
+    "SVG": {"blacker": 0, "linebreaks": {"automatic": True}},
     # A mistake in a formula must be visible, because a test looks for it.
     "TeX": {"noErrors": {"disabled": True}, "noUndefined": {"disabled": True}},
 }
@@ -81,6 +83,14 @@ def mend(app, page, template, context, doctree):
         context["metatags"] += f'<base href="{app.config.html_baseurl}">'
 
 
+def forget(app, doctree, page):
+    """Leave out the index, in which the search finds each term once more."""
+    for node in list(doctree.findall(index)):
+        node.parent.remove(node)
+
+
 def setup(app):
-    """Let `mend` change each page after the theme has done so."""
+    """Let `mend` change each page after the theme; the search names terms."""
+    StandardDomain.object_types["term"].attrs["searchprio"] = 0
     app.connect("html-page-context", mend, priority=900)
+    app.connect("doctree-resolved", forget)

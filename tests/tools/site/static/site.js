@@ -22,8 +22,16 @@ addEventListener("afterprint", () => {
   }
 });
 
-// The theme's two side columns have no names, so give them names.
 addEventListener("DOMContentLoaded", () => {
+  // The theme's two side columns have no names, so give them names.
   for (const [kind, name] of [["sidebar", "All pages"], ["toc", "On this page"]])
     document.querySelector(`aside.${kind}-drawer`)?.setAttribute("aria-label", name);
+
+  // The <base> of page 404 must not lead links within the page away from it.
+  if (document.querySelector("base"))
+    for (const it of document.querySelectorAll('a[href^="#"]'))
+      it.href = location.pathname + it.getAttribute("href");
 });
+
+// The search shows excerpts of the pages found, but can't fetch them from file://.
+DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
