@@ -1,4 +1,4 @@
-"""Figures that move follow their sliders; without scripts, they stand still."""
+"""An explorable follows its slider; without scripts, it shows its first state."""
 
 import json
 import re

@@ -120,7 +120,7 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 def test_no_deck_asks_the_network(deck):
     assert not deck.outside, (
-        "A deck tried to load these from the network, which it must not."
+        "A deck tried to load these from the network, which is not allowed."
     )
 
 

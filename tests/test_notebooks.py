@@ -1,6 +1,6 @@
 """Every notebook keeps its promises, checked in its two files without running it.
 
-nbval checks on each .ipynb that the outputs are those of a fresh run.
+For each .ipynb, nbval checks that the outputs are those of a fresh run.
 """
 
 import re

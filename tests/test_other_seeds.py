@@ -41,7 +41,7 @@ class OtherSeeds(ast.NodeTransformer):
         self.shift, self.moved, self.unseeded = shift, set(), []
 
     def move(self, node, name):
-        """Add the shift to a literal integer; leave anything else."""
+        """Add the shift to an integer literal; leave anything else unchanged."""
         if isinstance(node, ast.Constant) and type(node.value) is int:
             self.moved.add(name)
             node.value += self.shift

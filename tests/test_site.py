@@ -1,4 +1,4 @@
-"""Everybody can read every page of the site offline, and its zips run."""
+"""Everybody can read every page of the site offline, and the notebooks in its zips run."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""A session fits into an evening and shows the room enough pictures.
+"""A session fits into an evening and has enough pictures to look at.
 
 `python tests/tools/sittings.py` prints the figures that these tests check.
 """

@@ -56,7 +56,7 @@ def ten_cells():
 
 @functools.cache
 def halves():
-    """Return the texts of a pair whose halves agree and whose checksum says so."""
+    """Return the texts of a pair whose halves and checksum agree."""
     nb = ten_cells()
     MD.write_text(as_md(nb), encoding="utf-8")
     nbformat.write(cleaned(nb), IPYNB)

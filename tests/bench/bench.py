@@ -165,7 +165,7 @@ def measure_gpt():
 
 
 def line(name, value, unit, least=None, most=None):
-    """Print a figure, its limit, and whether the figure keeps to it."""
+    """Print a measurement, its limit, and whether it is within the limit."""
     if most is None:
         limit, reached = f"at least {least:.3g}", value >= least
     else:

@@ -2,8 +2,8 @@
 
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
-Prints each cell that fails, with its error, how long each session takes, and
-its three slowest cells (which are counted from 0). Nothing is stored. The
+Prints each cell that fails and its error, and for each session the time that
+it takes and its three slowest cells (numbered from 0). Nothing is stored. The
 README says how JAX finds a GPU. With `--like gpu` or `--like tpu`, a CPU rounds
 like such a device.
 """

@@ -53,7 +53,7 @@ def starts(path):
 
 
 def places_on_windows(variables):
-    """Return where browsers may be on Windows, given some variables."""
+    """Return where browsers may be on Windows, given a process's variables."""
     folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
     return [
         str(PureWindowsPath(folder, name))
@@ -75,7 +75,7 @@ def find():
 
 
 def is_root():
-    """Return whether this process may do everything, as in a container."""
+    """Return whether this process belongs to root, as it often does in a container."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 

@@ -241,7 +241,7 @@ def link_installers(config):
 
 
 def write_npmrc(path):
-    """Write the lines of the person's .npmrc that say where the mirror is."""
+    """Copy those lines of the user's .npmrc that say where the mirror is."""
     theirs = {k.upper(): v for k, v in os.environ.items()}.get(
         "NPM_CONFIG_USERCONFIG"
     ) or os.path.expanduser("~/.npmrc")

@@ -56,7 +56,7 @@ VENDOR = {
 
 
 def packages():
-    """Return the folder of the npm packages, in the locked versions.
+    """Return the folder that holds the npm packages in their locked versions.
 
     npm compares each download with its checksum in package-lock.json. If the
     packages are already there, no network is needed. Raises Problem if they

@@ -103,7 +103,7 @@ def link_terms(entries, notebooks):
 
 
 def unlikely(entry, place):
-    """Return a key that sorts places: the likelier explanations come first."""
+    """Return a sort key for places that puts the likelier explanations first."""
     _, cell, _, heading = place
     elsewhere = entry.term.lower() not in heading.lower()
     return elsewhere, cell.source.startswith("<details>")

@@ -54,7 +54,7 @@ def answer_tags(cell):
 
 
 def write_copy(folder):
-    """Write all files to be checked into a folder, under their own names."""
+    """Write all the files that will be checked to a folder, under their own names."""
     shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
     for pair in all_pairs():
         text = pair.with_suffix(".md").read_text(encoding="utf-8")

@@ -192,8 +192,7 @@ def readable(nb, links, session):
 
     The presenter's notes and the cell that fetches files on Colab are left
     out, and each exercise leads to its solution. Takes: `links`, the HTML below
-    the title; `session`, the number of the session that the notebook is or
-    belongs to.
+    the title; `session`, the number of the notebook's session.
     """
     nb = nbformat.from_dict(nb)
     nb.cells = [

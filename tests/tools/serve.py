@@ -65,7 +65,7 @@ def port_asked_for(text):
 def part_asked_for(text, session):
     """Return the query that opens a deck at a part, or "" for its beginning.
 
-    Takes: `text` as it was typed; `session`, its path without suffix. Raises
+    Takes: `text`, as it was typed; `session`, the session's path without suffix. Raises
     Problem if the session has no such part.
     """
     if text in ("", "1"):

@@ -84,7 +84,7 @@ def mend(app, page, template, context, doctree):
 
 
 def forget(app, doctree, page):
-    """Leave out the index, in which the search finds each term once more."""
+    """Leave out the index, or else the search finds every term twice."""
     for node in list(doctree.findall(index)):
         node.parent.remove(node)
 
