@@ -1,12 +1,12 @@
 # The commands of Intuitive AI; `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks site run sync lint test bench
-# do.py does the same on every platform. It drops a person's own settings for
+# do.py does the same on every platform. It drops the user's own settings for
 # Python, Jupyter, git and so on; until it has done so, -I makes Python ignore
 # them.
 DO := .venv/bin/python -I tests/tools/do.py
 # These can be set on the command line, as in `make test SESSION=2`. They are
-# emptied here, because a variable of the shell may have the same name.
+# emptied here, because an environment variable may have the same name.
 SESSION =
 PART =
 PORT =
@@ -35,7 +35,7 @@ site: env  ## build all sessions as pages to read and search, in build/site
 run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
 	@$(DO) run SESSION="$(SESSION)" ALL="$(ALL)"
 
-sync: env  ## bring the two halves of each notebook together (KEEP=md or ipynb)
+sync: env  ## make the two halves of each notebook agree (KEEP=md or ipynb)
 	@$(DO) sync KEEP="$(KEEP)"
 
 lint: env  ## check the style of the code and the spelling

@@ -366,7 +366,7 @@ CAUSES = {
     ),
     "a download that breaks off": (
         {"UV_DEFAULT_INDEX": "{broken}/simple"},
-        r"^A download .* broke off: run the same command again",
+        r"^A download .* was interrupted: run the same command again",
     ),
     "another checksum": (
         {

@@ -7,8 +7,8 @@ set -u
 unset CDPATH IFS
 cd "${0%/*}/../.." || exit 1
 
-# Start again with only those variables that clean.py lets pass. The functions
-# and options of the person's shell are dropped, too.
+# Start again with only those environment variables that clean.py lets through.
+# The functions and options of the user's shell are dropped, too.
 if [ "${1-}" != clean ]; then
     names=$(command awk '
         /^ALLOWED = """/ { inside = 1; next }
@@ -32,7 +32,7 @@ theirs=$3
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Say why a command failed: the cause if it is known, or else its own words.
+# Say why a command failed: the cause if it is known, or else its last lines.
 fail() {
     if ! printf '%s\n' "$log" | sh tests/tools/why.sh >&2; then
         printf '%s\n' "$log" | tail -n 20 >&2
@@ -49,7 +49,7 @@ new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
 [ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
-# Get the same messages everywhere, and keep a Python that uv fetches private.
+# Get the same messages everywhere, and keep a Python that uv fetches off the PATH.
 export LC_ALL=C UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_INSTALL_BIN=0
 
 # Use the uv on the PATH, or our own in .uv/.
@@ -66,7 +66,7 @@ find_python() {
     return 1
 }
 
-# Use only uv.lock, whatever mirrors a person has.
+# Use only uv.lock, whatever mirrors the user has set.
 locked() {
     (
         unset UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL
@@ -88,9 +88,9 @@ fi
 
 # If we get here, something is missing, and we write files.
 log=$({ mkdir -p .uv && : >.uv/uv.toml; } 2>&1) ||
-    fail "The folder .uv could not be made; the lines above say why."
+    fail "The folder .uv could not be created; the lines above say why."
 
-# Take those of uv's settings that say where packages come from, and no others.
+# Keep only those of uv's settings that say where packages come from.
 [ -r "$uv_toml" ] && awk '
     /^[ \t]*\[/ { if (!open) keep = /^[ \t]*\[\[[ \t]*index[ \t]*\]\]/; top = keep }
     !top && /^[ \t]*[a-z-]+[ \t]*=/ {
@@ -156,7 +156,7 @@ fi
 
 [ -d .venv ] || say "Setting up the environment in .venv (only once; this takes a few minutes) ..."
 if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
-    # Relocatable means that its programs still start after the folder was moved.
+    # Relocatable means that its programs still start after the folder has been moved.
     log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made; the lines above say why."
 fi
 if [ -n "$mirror" ]; then
