@@ -1,4 +1,4 @@
-"""Finds or installs the Chromium that prints and tests the decks."""
+"""Finds or installs the Chromium with which decks are printed and tested."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# On Windows: variables that hold folders, and paths inside these folders.
+# On Windows: environment variables that hold folders, and paths inside them.
 WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 WINDOWS_NAMES = (
     "Google/Chrome/Application/chrome.exe",
@@ -30,7 +30,7 @@ WINDOWS_NAMES = (
 )
 # An address on another machine.
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
-# No other machine can be reached, as if there were no network.
+# This makes every other machine unreachable, as if there were no network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
     "Chromium was not found and could not be installed: install it yourself "
@@ -53,7 +53,7 @@ def starts(path):
 
 
 def places_on_windows(variables):
-    """Return where browsers may be on Windows, given a process's variables."""
+    """Return the usual paths of browsers on Windows, given its environment."""
     folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
     return [
         str(PureWindowsPath(folder, name))
@@ -66,7 +66,7 @@ def find():
     """Return the path of a Chromium on this machine, or "" if there is none."""
     for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
-        # Ubuntu's program may only say where to get Chromium.
+        # On Ubuntu, this program may only say where to get Chromium.
         if path and starts(path):
             return path
     with sync_playwright() as playwright:
@@ -104,7 +104,7 @@ def install():
 
 
 def program():
-    """Return the path of Chromium, after installing it if it is missing.
+    """Return the path of Chromium, installing it first if it is missing.
 
     Raises Problem if that is not possible.
     """
@@ -143,9 +143,9 @@ def chromium():
 
 
 def page_of(browser, **settings):
-    """Return a page of a browser without any history, and what the page requests.
+    """Open a browser page without any history, and record what it requests.
 
-    Takes: Playwright's `browser`; `settings` of the new context. Returns the
+    Takes: Playwright's `browser`; `settings` for the new context. Returns the
     page, and a list that collects the addresses outside this machine that it
     requests. None of them answers, as if there were no network.
     """

@@ -1,7 +1,7 @@
 """The clean environment in which our commands and tests start every process.
 
 `python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, and
-do.py starts everything in it. With -I, Python itself ignores a person's
+do.py starts everything in it. With -I, Python itself ignores the user's
 settings until then. If our tools or pytest are started in another way, they
 enter the environment by themselves.
 """
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 ON_WINDOWS = os.name == "nt"
-# The variables that may pass; upper and lower case are the same. env.sh reads
+# The environment variables that may pass, in upper or lower case. env.sh reads
 # this list, too.
 ALLOWED = """
     HOME USER LOGNAME USERNAME SHELL PATH TERM COLORTERM
@@ -53,16 +53,15 @@ ALLOWED = """
     JAX_COMPILATION_CACHE_DIR NUMBA_CACHE_DIR PYTHONPYCACHEPREFIX
     TORCH_PYTHON OUTER_*
 """
-# These tools read their package mirrors from the person's configuration
-# folder.
+# These tools read their package mirrors from the user's configuration folder.
 INSTALLERS = ("uv", "pip")
-# The lines of .npmrc about the mirror and how to reach it; the rest is left
-# out.
+# The lines of .npmrc that name the mirror or say how to reach it; the rest is
+# left out.
 NPM = re.compile(
     r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
     r"|_auth\w*|cache|fetch-)[^=]*="
 )
-# The person's own programs, such as the browser, get these back.
+# The user's own programs, such as the browser, get these back.
 OUTER = (
     *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG"),
     *("APPDATA", "PROGRAMDATA"),
@@ -70,21 +69,22 @@ OUTER = (
 
 
 def environment(folder, python=sys.executable):
-    """Return an environment in which a person's own settings have no effect.
+    """Return an environment in which the user's own settings have no effect.
 
     It starts from a list of what may pass, not from a list of what may not.
-    Each tool reads dozens of variables, and its next version reads more, so a
-    list of the harmful ones would never be complete. The useful ones are few:
-    where things are on the machine, how to reach the network and the package
-    mirrors, which GPUs to use, and where the caches are. If one of these is
-    missing, somebody will notice and we can add it. But if a harmful one
-    passed, results would change silently.
+    Each tool reads dozens of environment variables, and its next version will
+    read more, so a list of the harmful ones would never be complete. The
+    useful ones are few: where things are on the machine, how to reach the
+    network and the package mirrors, which GPUs to use, and where the caches
+    are. If one of these is missing, somebody will notice and we can add it.
+    But if a harmful one passed, results would change silently.
 
     Configuration files are kept out by sending each tool that looks for them
     to `folder` instead. The home folder stays the same, because it holds
     caches and because a reader's own code may use it. If it can't be written
-    to, a folder in `folder` takes its place. Passing the result through this
-    function again gives the same settings in another folder.
+    to, a folder in `folder` takes its place. In the environment that this
+    function returns, calling it again gives the same settings for another
+    folder.
 
     Takes: `folder`, an existing folder for the files that the processes write,
     which you can delete after they have ended; `python`, the path of the
@@ -138,11 +138,10 @@ def environment(folder, python=sys.executable):
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
-        # A kernel does not have to compile again what another one has
-        # compiled.
+        # A kernel need not compile again what another one has compiled.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        # Many tools look here: Matplotlib, ArviZ, git, fontconfig, jupytext,
-        # ...
+        # Many tools look for settings here: Matplotlib, ArviZ, git,
+        # fontconfig, jupytext, ...
         "XDG_CONFIG_HOME": str(config),
         "XDG_CONFIG_DIRS": str(config),
         # Jupyter looks only in our folder and in that of the environment. With
@@ -179,7 +178,7 @@ def environment(folder, python=sys.executable):
 
 
 def allowed():
-    """Return the variables of this process that may pass."""
+    """Return the environment variables of this process that may pass."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -188,9 +187,9 @@ def allowed():
 
 
 def outer():
-    """Return the environment for the person's own programs, with their settings.
+    """Return the environment for the user's own programs, with all settings.
 
-    Their browser needs this: without the settings, it would look newly
+    The browser needs this: without its settings, it would look newly
     installed.
     """
     passed = allowed()
@@ -230,7 +229,7 @@ def link_installers(config):
     for name in INSTALLERS:
         path = Path(theirs, name)
         if path.is_dir() and ON_WINDOWS:
-            # On Windows, not everybody may make links, and uv keeps other
+            # On Windows, not every user may create links, and uv keeps other
             # things in its folder, too.
             (config / name).mkdir(exist_ok=True)
             for file in (*path.glob("*.toml"), *path.glob("*.ini")):
@@ -254,9 +253,9 @@ def write_npmrc(path):
 
 
 def advice(error):
-    """Return a sentence that says what to do about a full disk and the like.
+    """Return a sentence that says what to do about an error like a full disk.
 
-    Takes: `error`, an exception. Returns "" if it is of another kind.
+    Takes: `error`, an exception. Returns "" for any other kind of error.
     """
     if error.__cause__ and not isinstance(error, OSError):
         return advice(error.__cause__)
@@ -296,8 +295,8 @@ def main(programs, python=sys.executable):
 
     Takes: `programs`, each a list of arguments for Python; `python`, its path.
     """
-    # Ctrl-C reaches the child as well, and the child decides what it means. It
-    # would inherit SIG_IGN, but it does not inherit a function.
+    # Ctrl-C reaches the child as well, and the child decides what it means.
+    # The child would inherit SIG_IGN, but not a function.
     signal.signal(signal.SIGINT, lambda *_: None)
     status = 0
     try:
@@ -313,7 +312,7 @@ def main(programs, python=sys.executable):
 
 def run(arguments, python):
     """Run Python with these arguments, and return its exit status."""
-    # On Windows, a program that is about to end may still hold a file.
+    # On Windows, a program that is ending may still have a file open.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # If the disk is full, it is better to say so here than to let a
         # program fail.

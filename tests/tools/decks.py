@@ -31,7 +31,8 @@ from why import why
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
-# The ends of the names of a deck's PDFs, with the settings for reveal.js.
+# The suffixes of the names of a deck's PDFs, with their settings for
+# reveal.js.
 PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
 TITLE = re.compile(r"<title>.*?, (.*?)</title>")
 ABOUT = re.compile(r'content="([^"]*)" name="description"')
@@ -175,7 +176,7 @@ def write_deck(pair, folder):
 
 
 def prepare(folder):
-    """Put into `folder` what decks need: theme, fonts, reveal.js, MathJax."""
+    """Copy what decks need into `folder`: theme, fonts, reveal.js, MathJax."""
     source = packages()
     copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
@@ -234,7 +235,7 @@ def index_of(folder):
 
 
 def tool():
-    """Build all sessions or one again; if that fails, the old files stay."""
+    """Rebuild all decks or one session's; if that fails, keep the old files."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session

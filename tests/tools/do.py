@@ -62,7 +62,7 @@ def programs_for(arguments):
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
             sys.exit(
-                f"{command} has no setting {name}. Its settings: {these}."
+                f"{command} has no setting {name}; it knows these: {these}."
             )
         if value:  # the Makefile passes all of them
             options.append(f"--{name.lower()}={value}")
@@ -76,7 +76,7 @@ def python():
     """Return the path of our environment's Python, after making it if needed."""
     ours = Path(".venv")
     if ours.exists() and os.path.samefile(sys.prefix, ours):
-        return sys.executable  # the Makefile has done this
+        return sys.executable  # the Makefile has already done this
     if clean.ON_WINDOWS:
         return str(env.make())
     status = subprocess.call(["sh", TOOLS / "env.sh"])

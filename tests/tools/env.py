@@ -33,7 +33,7 @@ MIRRORS = (
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
     "UV_FIND_LINKS",
 )
-# These options use only uv.lock, whatever mirrors a person has.
+# With these options, uv uses only uv.lock, whatever mirrors the user has set.
 LOCKED = ("--locked", "--no-config", "--quiet")
 
 
@@ -45,7 +45,7 @@ def program(environment, name):
 
 
 def settings():
-    """Return the variables for uv: those that may pass, and our own."""
+    """Return uv's environment variables: those that may pass, and our own."""
     passed = clean.allowed()
     if not passed.get("UV_DEFAULT_INDEX") and passed.get("PIP_INDEX_URL"):
         passed["UV_DEFAULT_INDEX"] = passed["PIP_INDEX_URL"]
@@ -137,7 +137,7 @@ def has_mirror():
 
 
 def say(text):
-    """Tell the person what is taking so long."""
+    """Tell the user what is taking so long."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -163,8 +163,8 @@ def make():
             "Setting up the environment in .venv (only once; this takes a few "
             "minutes) ..."
         )
-        # Relocatable means that its programs still start after the folder was
-        # moved.
+        # Relocatable means that its programs still start after the folder has
+        # been moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")
     if has_mirror():

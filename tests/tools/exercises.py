@@ -1,4 +1,4 @@
-"""A session's exercises: finds their cells by tags, and proves that they work.
+"""Finds a session's exercises by their cells' tags, and proves that they work.
 
 The cells of exercise 1 carry the tags task-1, answer-1 and check-1. The answer
 in the session's solutions also has the tag answer-1, and typical mistakes are
@@ -107,7 +107,7 @@ def proof(nb, number, answer, words):
     Takes: the session's notebook; the number of the exercise; the code of an
     answer; words that the check must say, which are "correct" if the answer is
     right. If the check says something else, the code raises AssertionError
-    with that.
+    with what it said.
     """
     return PROOF.format(
         number=number,

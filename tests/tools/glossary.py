@@ -15,7 +15,7 @@ TAKEN = re.compile(
     r"|!?\[[^\]]*\](?:\([^)]*\)|\{[^}]*\})|<[^>]+>|^[#|][^\n]*$",
     re.S | re.M,
 )
-# The heading or text of a cell that only looks ahead or back.
+# Headings and opening words of cells that only look ahead or back.
 OVERVIEW = re.compile(
     r"What you will be able|Reading this on your own|Where (we are|the study club)"
     r"|References|^The plan|^Next |^What to remember|^Exercise",
@@ -72,13 +72,14 @@ def linked(text, match, entry):
 def link_terms(entries, notebooks):
     """Link each term at the place where a session first explains it.
 
-    This is the first session in which the term is in bold, or else the first
-    one that mentions it. Within the session, a place below a heading with the
-    term is preferred, and a folded answer is avoided. Changes the Markdown
-    cells, and stores the sessions in the entries.
+    This is in the first session that has the term in bold, or else in the
+    first one that mentions it. Within that session, a place below a heading
+    with the term is preferred, and a folded answer is avoided. Changes the
+    Markdown cells, and stores the sessions in the entries.
 
-    Takes: `entries` of the glossary; `notebooks`, the sessions in their order,
-    by their names. Raises Problem for a term that no session mentions.
+    Takes: `entries`, those of the glossary; `notebooks`, a dict of the
+    sessions in their order, with their names as keys. Raises Problem for a
+    term that no session mentions.
     """
     cells = list(explaining(notebooks))
     for entry in entries:
@@ -110,7 +111,7 @@ def unlikely(entry, place):
 
 
 def explaining(notebooks):
-    """Yield the cells that may explain a term, with session and last heading."""
+    """Yield all cells that may explain a term, with session and heading."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:
@@ -122,7 +123,7 @@ def explaining(notebooks):
 
 
 def free(text):
-    """Blank the parts of a text that must not get links; keep its length."""
+    """Blank out what must not get links in a text; keep the text's length."""
     return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
 
 

@@ -54,7 +54,7 @@ def answer_tags(cell):
 
 
 def write_copy(folder):
-    """Write all the files that will be checked to a folder, under their own names."""
+    """Copy every file that will be checked to a folder, under its own name."""
     shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
     for pair in all_pairs():
         text = pair.with_suffix(".md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 Nothing is executed: the pages show the outputs that are stored. First, a
 folder of sources is written: the notebooks without the parts that a reader
 does not need, and pages that collect parts of several notebooks. Then Sphinx
-makes the site from these sources, with the settings in
+builds the site from these sources, with the settings in
 tests/tools/site/conf.py.
 """
 
@@ -57,9 +57,9 @@ SESSION_4_GIB = 3
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
 GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
-# Code that shows a session's task or runs its check: nothing to read.
+# Code that only shows a session's task or runs its check; nobody reads it.
 PLUMBING = re.compile(r'(Markdown|exec)\(tagged\["[\w-]+"\]\)')
-# The line in a notebook as long as the series has no address.
+# This line is in every notebook as long as the series has no address.
 UNKNOWN = 'ADDRESS = ""'
 
 
@@ -73,8 +73,8 @@ def published(address=""):
 
     Takes: `address`, the address of its repository; if it is empty, the one in
     pyproject.toml is used. Returns the `address`, the `repository` as
-    owner/name, and the address of the `site` that GitHub shows. Raises Problem
-    if the address has another form.
+    owner/name, and the address of the `site` that GitHub serves. Raises
+    Problem if the address has another form.
     """
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     address = address or project["project"].get("urls", {}).get("Repository")
@@ -96,7 +96,7 @@ def published(address=""):
 
 
 def copy(original, path):
-    """Copy a file or a folder to a path, and make the folders on the way."""
+    """Copy a file or a folder to a path, creating the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if original.is_dir():
         shutil.copytree(original, path)
@@ -163,7 +163,7 @@ def minutes(seconds):
 def teachers(address=""):
     """Return the page for teachers, with the figures that room.py has measured.
 
-    Takes: `address`, that of the repository, if it is known.
+    Takes: `address`, the address of the repository, if it is known.
     """
     room = json.loads(ROOM.read_text("utf-8"))
     return render(
@@ -177,9 +177,9 @@ def teachers(address=""):
 
 
 def with_solutions(text, session):
-    """Return a text in which each exercise leads to its solution.
+    """Return a text with a link from each exercise to its solution.
 
-    Takes: `session`, its number.
+    Takes: `session`, the session's number.
     """
     there = f"solution-{session}"
     text = re.sub(r"^## (\d+)\. ", rf"({there}-\1)=\n\g<0>", text, flags=re.M)
@@ -191,8 +191,8 @@ def readable(nb, links, session):
     """Return a notebook as a page, with the parts that a reader of the site needs.
 
     The presenter's notes and the cell that fetches files on Colab are left
-    out, and each exercise leads to its solution. Takes: `links`, the HTML below
-    the title; `session`, the number of the notebook's session.
+    out, and each exercise links to its solution. Takes: `links`, the HTML
+    below the title; `session`, the number of the notebook's session.
     """
     nb = nbformat.from_dict(nb)
     nb.cells = [
@@ -296,7 +296,7 @@ def write_zip(pair, path, lock):
 
 
 def requirements():
-    """Return the versions of uv.lock with which the notebooks run, for pip.
+    """Return the versions that uv.lock gives the notebooks, in pip's format.
 
     A test makes sure that Binder's list agrees with uv.lock.
     """
@@ -307,7 +307,7 @@ def requirements():
 
 
 def stage(folder, place):
-    """Write into a folder everything that the site is made of.
+    """Fill a folder with everything that the site is made of.
 
     It gets three subfolders: `source`, which Sphinx reads; `static`, which the
     pages load; and `extra`, which goes into the site unchanged.
@@ -399,7 +399,7 @@ def stage(folder, place):
 
 
 def build(folder, site, address=""):
-    """Let Sphinx make the site; raise Problem if it warns of anything.
+    """Have Sphinx build the site; raise Problem if it gives any warning.
 
     Takes: `folder`, which `stage` has filled; `site`, the path of the new
     site; `address`, where it will be published.
@@ -431,7 +431,7 @@ def build(folder, site, address=""):
 
 
 def tool(arguments=None):
-    """Build the site again; if that fails, the old one stays."""
+    """Rebuild the site; if that fails, keep the old one."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--address", default="", help="of the repository")
     place = published(parser.parse_args(arguments).address)

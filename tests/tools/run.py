@@ -30,7 +30,7 @@ from sessions import (
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 900  # far more than any cell takes; it stops one that hangs
+CELL_SECONDS = 900  # far longer than any cell takes, to stop one that hangs
 
 
 def execute(nb, folder, on_cell=lambda cell: None, **settings):
@@ -72,7 +72,7 @@ def fingerprint(*parts):
 
 
 def in_order(paths):
-    """Return sorted paths, in an order that depends on case even on Windows."""
+    """Return the paths sorted with regard to case, even on Windows."""
     return sorted(paths, key=lambda it: it.parts)
 
 

@@ -155,10 +155,10 @@ def start(port, token, folder):
 
 
 def open_browser(address):
-    """Open a page in the person's browser; return whether that was possible."""
+    """Open a page in the user's browser; return whether that was possible."""
     code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    # The browser gets the person's own settings; without them, it would look
-    # new.
+    # The browser gets the user's own settings; without them, it would look
+    # newly installed.
     return not subprocess.run(
         [sys.executable, "-I", "-c", code, address], env=outer()
     ).returncode
@@ -167,9 +167,9 @@ def open_browser(address):
 def serve(path, query, port, folder):
     """Serve the project until Ctrl-C; open `path`, or print its address.
 
-    Takes: `path`, the page under the server's address, and `query`, what
-    follows its token; `port`, a number, or None for 8888 or any free one;
-    `folder`, for the server's files. Raises Problem if it does not start.
+    Takes: `path`, the page under the server's address, and `query`, which
+    follows the token there; `port`, a number, or None for 8888 or any free
+    one; `folder`, for the server's files. Raises Problem if it does not start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
@@ -192,7 +192,7 @@ def serve(path, query, port, folder):
 
 
 def prepare(session):
-    """Bring a session's .ipynb up to date, so that it can be opened to read.
+    """Bring a session's .ipynb up to date, so that a reader can open it.
 
     Takes: the session's path without suffix. Prints what was done, or why
     nothing could be done: even if the halves conflict, one of them can be
@@ -212,7 +212,7 @@ def prepare(session):
 def own_copy_of(session):
     """Return the reader's own copy of a session, or the session if there is none.
 
-    If there is a copy, prints which of them is opened.
+    If there is a copy, prints which file is opened.
     """
     copy = session.with_name(f"my_{session.name}")
     if not copy.with_suffix(".ipynb").exists():

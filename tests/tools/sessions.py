@@ -66,8 +66,8 @@ def all_pairs():
 
     A pair is listed even if one of its halves is missing. A reader's own
     copies are left out. They are the files with another kind of name, such as
-    my_02_neural_nets or 02_neural_nets-Copy1, and a single file that has the
-    number of a whole pair. Raises Problem if there is no pair.
+    my_02_neural_nets or 02_neural_nets-Copy1, and a single file with the same
+    number as a complete pair. Raises Problem if there is no pair.
     """
     found = {}
     for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
@@ -200,13 +200,13 @@ def read_half(path):
 
 
 def is_whole(path):
-    """Return whether one half of a pair can be read and has no open merge."""
+    """Return whether half of a pair can be read and contains no open merge."""
     nb, marker = parse(path) if path.exists() else (None, "")
     return nb is not None and not marker
 
 
 def parse(path):
-    """Return the content of one half of a pair, and where a merge is still open.
+    """Return the content of half of a pair, and where a merge is unfinished.
 
     Takes: the path of a file. Returns the notebook, or None if the file is
     damaged, and the place of the first conflict marker, or "".
@@ -247,7 +247,7 @@ def from_ipynb(text):
 
 
 def from_md(text):
-    """Return the notebook that a Markdown text describes, None if it is cut off.
+    """Return the notebook in a Markdown text, or None if the text is cut off.
 
     If it does not describe a notebook, raises whatever jupytext raises.
     """
@@ -272,7 +272,7 @@ def config():
 def config_in(folder):
     """Return the settings for any folder; the file is read only once.
 
-    jupytext itself would also use a person's own settings from a parent
+    jupytext itself would also use the user's own settings from a parent
     folder.
     """
     return load_jupytext_configuration_file(str(folder / "pyproject.toml"))
@@ -299,7 +299,7 @@ def cleaned(nb):
     Takes: `nb`, a notebook of the project or a dictionary of the same form. It
     keeps the cells with their ids, sources, outputs and our metadata, and the
     metadata of the notebook itself. The kernel is always ours, Python's
-    version is left out, and lines end only with a newline.
+    version is left out, and every line ends with a plain newline.
     """
     nb = nbformat.from_dict(nb)
     settings = config()

@@ -1,4 +1,4 @@
-"""How long a session is: its sittings, and the figures of each.
+"""Measures how long each session is, sitting by sitting.
 
 Each part of a session is one sitting. `python tests/tools/sittings.py` prints a
 table of them all.
@@ -55,13 +55,13 @@ def notes_of(cells):
 
 
 def minutes_of(slide):
-    """Return the minutes that begin a slide's notes, or 0 if it has none."""
+    """Return the minutes at the start of a slide's notes, or 0 without any."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 
 
 def minutes_announced(cells):
-    """Return how long a sitting takes with a group according to its text.
+    """Return how long a sitting takes with a group, as its text says.
 
     Returns None if no sentence says so.
     """

@@ -1,10 +1,10 @@
-"""`make sync`: bring the halves of each pair together, and never lose work.
+"""`make sync`: make the halves of each pair agree, and never lose work.
 
 jupytext's own --sync trusts the file that was written last, but after a clone,
-a download or a merge, the times of files mean nothing. So the .ipynb stores a
+a download or a merge, the files' times mean nothing. So the .ipynb stores a
 checksum of the content that both halves had when they last agreed. A half
 whose content has another checksum has been edited, and `make sync` only
-overwrites a half that has not.
+overwrites a half that has not been edited.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def sync(pair, keep="", reading=False):
     if reading:
         return ""
     # The order matters. If the .ipynb came first, an interruption would leave
-    # it with the checksum of a content that the .md does not have yet, and the
+    # it with the checksum of content that the .md does not have yet, and the
     # old .md would look like the edited half.
     write_md(pair, nb)
     write_ipynb(pair, nb, agreed=True)
@@ -134,7 +134,7 @@ def checksum(said):
 
 
 def differences(in_md, in_ipynb):
-    """Name the cells in which two halves differ, so that a person can find them.
+    """Name the cells in which two halves differ, to help the user find them.
 
     Takes: the content of each half. Returns the names of some cells, numbered
     as in their own half, each with its first line, and how many more there

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 CAUSES = Path(__file__).with_name("causes.txt")
-# The parts of a line that are left out, around the message itself.
+# The parts of a line around the message itself, which are left out.
 AROUND = re.compile(
     r"^ *((cause|error|hint|ERROR|npm error):* *)?(Because )?|\{[^}]*\}"
     r"| and you require.*| only has wheels.*|[. ]*$"

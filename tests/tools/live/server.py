@@ -2,7 +2,7 @@
 
 It is JupyterLab's own server with two changes: opening a notebook does not
 change its file, and the kernel is always ours, whichever kernel a notebook or
-a person asks for.
+a user asks for.
 """
 
 import contextlib
@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from sessions import KERNELSPEC, ONLY_IN_IPYNB, all_pairs, cleaned
 
 # jupytext's extension writes both halves of a pair at each save. It would
-# overwrite an edit of the other half, which `make sync` would notice.
+# overwrite an edit of the other half, whereas `make sync` notices such an
+# edit.
 EXTENSIONS = {
     "jupyterlab_jupytext": False,
     "jupyterlab_rise": True,
@@ -39,7 +40,7 @@ FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
 
 
 def said(nb):
-    """Return a notebook's content as a text that can be compared with another one.
+    """Return a notebook's content as text, so that it can be compared.
 
     Cell ids are left out, and so is everything that editors and machines add.
     What a cell printed in several pieces is joined.
@@ -74,7 +75,7 @@ def saved(nb, before, is_ours):
 
     Takes: `nb`, as the editor sent it; `before`, as it is on the disk;
     `is_ours`, whether it belongs to the project; such a notebook gets nothing
-    that editors add. The metadata of the kernel stay as they are on the disk.
+    that editors add. The kernel's metadata stay as they are on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
@@ -113,7 +114,7 @@ class Contents(AsyncLargeFileManager):
         return file.suffix == ".ipynb" and pair in all_pairs()
 
     def mark_trusted_cells(self, nb, path=""):
-        """Trust the project's notebooks and copies, so that drawings are shown."""
+        """Trust our notebooks and copies of them, so that drawings appear."""
         if self.is_ours(path, "my_"):
             self.notary.mark_cells(nb, True)
         else:
@@ -161,7 +162,7 @@ if __name__ == "__main__":
         "open_browser": False,
         "port_retries": 0,
         "root_dir": os.getcwd(),
-        # A terminal would lack the person's settings for their shell.
+        # A terminal would lack the user's settings for the shell.
         "terminals_enabled": False,
     }
     LabApp.launch_instance()

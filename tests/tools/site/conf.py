@@ -1,4 +1,4 @@
-"""The settings with which tests/tools/pages.py lets Sphinx make the pages."""
+"""The settings with which tests/tools/pages.py has Sphinx build the pages."""
 
 from sphinx.addnodes import index
 from sphinx.domains.std import StandardDomain
@@ -12,7 +12,7 @@ extensions = ["myst_nb", "sphinx.ext.mathjax"]
 exclude_patterns = ["static"]
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_render_markdown_format = "myst"  # this parser knows formulas
+nb_render_markdown_format = "myst"  # this parser understands formulas
 nb_ipywidgets_js = {}  # they would come from a CDN
 myst_enable_extensions = ["attrs_inline", "deflist", "dollarmath"]
 
@@ -90,7 +90,7 @@ def forget(app, doctree, page):
 
 
 def setup(app):
-    """Let `mend` change each page after the theme; the search names terms."""
+    """Let `mend` change pages after the theme; make the search show terms."""
     StandardDomain.object_types["term"].attrs["searchprio"] = 0
     app.connect("html-page-context", mend, priority=900)
     app.connect("doctree-resolved", forget)
