@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sessions import write_safely
 
-# A Python file that leaves a trace when something reads it.
+# A Python file that leaves a trace when something runs it.
 MARK = "import builtins; builtins.theirs = 1\n"
 BROKEN_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 HOOK = "#!/bin/sh\nexit 1\n"
@@ -171,7 +171,7 @@ def write_home(home):
 
 
 def plain_environment(home):
-    """Return the variables of somebody who has configured nothing there."""
+    """Return the environment of somebody who has configured nothing in it."""
     # Caches are shared, because otherwise searching for fonts would take
     # minutes.
     caches = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
@@ -183,7 +183,7 @@ def plain_environment(home):
 
 
 def environment(home):
-    """Return the variables of somebody who has configured everything there."""
+    """Return the environment of somebody who has configured all of it."""
     theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
     return plain_environment(home) | theirs
 

@@ -12,7 +12,8 @@ import tempfile
 import pytest
 from clean import enter
 
-# Variables by which pytest's own processes and editors communicate.
+# Environment variables by which pytest's own processes and editors
+# communicate.
 KEPT = ("PYTEST_XDIST_*", "TEST_RUN_PIPE", "VSCODE_*", "PYCHARM*", "_JB_*")
 THEIR_OPTIONS = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
 FOLDER = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -21,7 +22,7 @@ enter(FOLDER.name, keep=KEPT)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Undo the options that a person has set for all their projects."""
+    """Undo the options that a user has set for all projects."""
     # pytest puts these options between ours and those of the command line.
     start = len(early_config.getini("addopts"))
     end = start + len(THEIR_OPTIONS)

@@ -78,7 +78,7 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
     breaks_off = False
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Don't log anything."""
 
     def do_GET(self):
         """Serve a file, or half of it if downloads should be interrupted."""
@@ -109,7 +109,7 @@ def serving(folder, tls="", **settings):
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(handler, directory=folder)
     )
-    # Some tests want a client that refuses the certificate.
+    # In some tests, the client is meant to refuse the certificate.
     server.handle_error = lambda *_: None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""git for tests, without a person's settings and the project's repository."""
+"""git for tests, isolated from the user's settings and our own repository."""
 
 import os
 import subprocess

@@ -15,7 +15,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
 # Settings that make JAX, NumPy and OpenBLAS compute as on an older processor.
-# NumPy names the groups of instructions as x86-64 does: v3 has AVX2 and FMA.
+# NumPy uses x86-64's names for groups of instructions: v3 has AVX2 and FMA.
 OLDER = {
     "SSE4_2": {
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
@@ -37,14 +37,16 @@ FLOAT = re.compile(
 
 
 # In a cell with this tag, floats may differ by this much. It is for the scores
-# of trained nets, because another processor's rounding leads to another net.
+# of trained nets, because another processor's rounding leads to a different
+# net.
 WITHIN = re.compile(r"within-(\d+(?:\.\d+)?)")
 
 
 class Text(str):
     """An output that equals another one if their floats differ by 1e-3 at most.
 
-    If the cell has such a tag, they may differ by `atol`, in the printed unit.
+    If the cell has a tag like within-1.0, they may differ by `atol`, in the
+    printed unit.
     """
 
     __hash__ = None
@@ -106,7 +108,7 @@ class Proof(IPyNbCell):
     """Code that runs after a notebook and prints nothing if all is well."""
 
     def reportinfo(self):
-        """Return where the item is, by its name instead of a cell number."""
+        """Return the item's location, by its name instead of a cell number."""
         return self.path, 0, f"{self.path.name}::{self.name}"
 
     def repr_failure(self, excinfo):

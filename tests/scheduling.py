@@ -15,7 +15,7 @@ import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Roughly how many seconds one unit of such a file takes; only the order
+# Roughly how many seconds one unit of each kind of file takes; only the order
 # matters. A notebook states its own running time.
 SECONDS = {
     "test_setting_up.py": 80,
@@ -77,7 +77,7 @@ class ByUnit(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Let xdist hand out our units."""
+    """Make xdist use our scheduler."""
     return ByUnit(config, log)
 
 

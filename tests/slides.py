@@ -15,8 +15,8 @@ LARGE = {"width": 1920, "height": 1080}
 STYLE = matplotlib.rc_params_from_file(
     NOTEBOOKS / "intuitive_ai.mplstyle", use_default_template=False
 )
-# The smallest sizes of letters, in px at 1280x720; and the size of a plot's
-# letters in px of its picture, computed from points (72 per inch).
+# The smallest font sizes, in px at 1280x720, and the font size in a plot, in
+# px of its picture, computed from points (72 per inch).
 LETTERS = {
     "text": 24,
     "code": 18,
@@ -51,7 +51,7 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
 def settle(page):
     """Wait until our style and all of its fonts have been loaded."""
-    # RISE requests the style last, and it does not wait for it.
+    # RISE requests the style last, and does not wait for it.
     page.wait_for_function(
         "getComputedStyle(document.querySelector('.reveal'))"
         ".getPropertyValue('--u')"
@@ -106,7 +106,7 @@ def measure(page, **options):
 
 
 def walk(page):
-    """Return what does not fit on each slide of a deck that shows the first one."""
+    """Walk through a deck from its first slide; return what does not fit."""
     first = page.evaluate_handle(SHOWN)
     problems = measure(page, slides=1)
     # Press a real key once. For the other slides, the page itself moves on,
@@ -123,7 +123,7 @@ class Deck:
     page: Page
     outside: list  # the addresses outside this machine that it requested
     slides: list  # those of the notebook, each a list of cells
-    walks: list = field(default_factory=list)  # for each slide, a list of each
+    walks: list = field(default_factory=list)  # each has a list for each slide
     title: str = ""  # from the slide that it showed first
     shut_out: list = field(default_factory=list)  # what axe-core found there
 
@@ -145,7 +145,7 @@ class Deck:
         for walked in self.walks:
             assert len(walked) == len(self.slides), (
                 f"The space bar reached {len(walked)} slides of "
-                f"{len(self.slides)}; walk through the deck to see where."
+                f"{len(self.slides)}; walk through the deck to see why."
             )
 
     def assert_fitting(self):
@@ -155,7 +155,7 @@ class Deck:
         assert not problems, "\n".join(problems)
 
     def assert_explorables_move(self):
-        """Assert that each picture follows its slider while the deck stays."""
+        """Assert that pictures follow their sliders and the deck stays put."""
         page = self.page
         for number, place in enumerate(page.evaluate(PLACES)):
             page.evaluate(GO, place)
@@ -191,7 +191,7 @@ class Deck:
         shown, written = self.page.evaluate(FORMULAS), FORMULA.findall(prose)
         assert shown == len(written), (
             f"{len(written)} formulas are written on the slides, and {shown} are "
-            "shown; look for a $ that is left."
+            "shown; look for a leftover $."
         )
         wrong = self.page.locator(".MathJax_Error, mjx-merror, .merror")
         assert not wrong.count(), wrong.first.text_content()

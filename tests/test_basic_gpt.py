@@ -25,7 +25,7 @@ pytestmark = pytest.mark.session("4")
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
 # Session 4 asks for two devices, which must happen before any other test of
-# this process computes something.
+# this process computes anything.
 jax.config.update("jax_num_cpu_devices", 2)
 # This prints how many devices there are, and the results of five steps on one
 # of them and on all. With several processes, which share no device, the result

@@ -1,4 +1,4 @@
-"""Only the necessary ones of a person's settings reach our processes."""
+"""Of the user's settings, only the necessary ones reach our processes."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ HARMFUL = {
 
 @pytest.fixture
 def theirs(monkeypatch, tmp_path):
-    """Set every variable that a person may have set; return a home folder."""
+    """Set every variable that a user may have set; return a home folder."""
     home = tmp_path / "home"
     home.mkdir()
     for name, value in {**NEEDED, **HARMFUL, "HOME": str(home)}.items():

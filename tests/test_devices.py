@@ -66,7 +66,7 @@ print(has["X86_V3"], zlib.crc32(jnp.tanh(x @ w / 10).tobytes()))"""
 
 
 @pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="names of x86-64's"
+    platform.machine() not in ("x86_64", "AMD64"), reason="this needs x86-64"
 )
 def test_an_older_processor_is_imitated(monkeypatch):
     for name in OLDER["SSE4_2"]:

@@ -28,7 +28,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
 def pytest_generate_tests(metafunc):
-    """Visit each session in turn; run the cells of only one, which takes long."""
+    """Visit each session in turn; run the cells of only one, to save time."""
     if "session" in metafunc.fixturenames:
         live = find_session(metafunc.config.getoption("live"))
         runs = metafunc.function is test_the_deck_runs_live
@@ -289,5 +289,5 @@ def test_a_deck_begins_with_the_part_that_was_asked_for(
     assert page.inner_text(f"{SECTION} h2").startswith("Part two")
     page.wait_for_selector(f"{SECTION} .output_stream:has-text('42')")
     ran = "Jupyter.notebook.get_cells().map((it) => it.input_prompt_number)"
-    assert page.evaluate(ran)[3] is None, "Only the start of the part is run."
+    assert page.evaluate(ran)[3] is None, "Only the part's start should run."
     page.context.close()

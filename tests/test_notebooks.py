@@ -1,4 +1,4 @@
-"""Every notebook keeps its promises, checked in its two files without running it.
+"""Every notebook keeps its promises; its two files are checked without a run.
 
 For each .ipynb, nbval checks that the outputs are those of a fresh run.
 """
@@ -110,7 +110,9 @@ def test_outputs_hold_no_errors_warnings_or_times(pair):
             assert output.get("name") != "stderr", (
                 f"{cell.source}\n{output.text}"
             )
-        assert "execution" not in cell.metadata, "time stamps: run `make run`"
+        assert "execution" not in cell.metadata, (
+            "It has time stamps: run `make run`."
+        )
 
 
 @on_every_pair
@@ -179,7 +181,9 @@ def test_code_is_short_enough_for_a_slide(pair):
     for cell, _ in shown(nb):
         if cell.cell_type == "code":
             length = len(cell.source.splitlines())
-            assert length <= 12, f"over 12 lines: split it.\n{cell.source}"
+            assert length <= 12, (
+                f"Over 12 lines: split this cell.\n{cell.source}"
+            )
             # The deck folds the code of a picture.
             if not any(
                 "image/png" in it.get("data", {}) for it in cell.outputs

@@ -241,7 +241,7 @@ in_decks = pytest.mark.parametrize("opened", DECKS, indirect=True)
 
 
 def save(page):
-    """Press Ctrl-S, and wait until it is done."""
+    """Press Ctrl-S, and wait until the notebook is saved."""
     with page.expect_response(
         lambda it: it.request.method == "PUT" and "/api/contents/" in it.url
     ):
@@ -365,7 +365,7 @@ def go_to_two(page):
 
 
 def selected(page):
-    """Return a slide's first code, which RISE selects after half a second."""
+    """Return a slide's first code cell, once RISE has selected it."""
     cell = page.locator(f"{SECTION} :is({CELLS})").first
     expect(cell).to_have_class(re.compile(r"\b(selected|jp-mod-active)\b"))
     return cell
@@ -496,7 +496,7 @@ def test_a_readers_own_notebook_is_written_as_its_editor_sends_it(
     nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
     nb["metadata"]["kernelspec"] = {"display_name": "ours", "name": "python3"}
     put()
-    assert path.read_bytes() == before, "Nothing was edited."
+    assert path.read_bytes() == before, "Saving without an edit wrote a file."
     nb["cells"][0]["source"] = "# Mine"
     put()
     saved = json.loads(path.read_text())

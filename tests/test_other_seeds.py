@@ -14,7 +14,7 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
 SEEDED_ARGUMENTS = {"random_seed", "random_state", "seed"}
-# Random generators, and the kind of seed that a session must then set.
+# Random generators, and what a session that uses them must seed.
 NEEDED = {
     "np.random.": "default_rng",
     "jax.random.": "key",

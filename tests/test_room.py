@@ -1,6 +1,7 @@
-"""Checks the parts of a room of ten on a JupyterHub that are quick to check.
+"""Checks what is quick to check about a room of people on a JupyterHub.
 
-The room itself takes minutes, so CI runs tests/bench/room.py only once a week.
+Simulating the room takes minutes, so CI runs tests/bench/room.py only once a
+week.
 """
 
 import json
@@ -109,4 +110,4 @@ def test_binder_gets_the_settings_of_our_decks(tmp_path):
     assert read["deck_autosaves"], "Answers on a hub must be saved."
     write_settings(tmp_path, tmp_path, autosave=False)
     read = json.loads((tmp_path / "nbconfig/notebook.json").read_text("utf-8"))
-    assert not read["deck_autosaves"], "A talk must not change a file."
+    assert not read["deck_autosaves"], "Presenting must not change a file."

@@ -32,8 +32,8 @@ from why import why
 
 ROOT = Path.cwd()
 ENV_SH = "tests/tools/env.sh"
-ENV_PY = "tests/tools/env.py"  # for Windows, where there always is a Python
-# Root can do everything, unless it drops this right.
+ENV_PY = "tests/tools/env.py"  # for Windows, where there is always a Python
+# root can write everywhere, unless it gives up this right.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
@@ -52,7 +52,7 @@ def run(command, folder, env):
 
 
 def one_sentence(said):
-    """Return the last line of a message in which every line is for people."""
+    """Return a message's last line, if every line is fit for users to read."""
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
     assert lines, "It failed without a message."
@@ -71,11 +71,11 @@ def uv():
 
 @pytest.fixture(scope="module")
 def anybody():
-    """Return how to start a command as somebody who can't write everywhere."""
+    """Return how to start a command that lacks root's write access."""
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
-        pytest.skip("Root can write everywhere here.")
+        pytest.skip("root can write everywhere here.")
     return ANYBODY
 
 
@@ -651,7 +651,9 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
         capture_output=True,
         encoding="utf-8",
     )
-    assert refused.returncode, "Do these platforms have packages now? Say so."
+    assert refused.returncode, (
+        "This platform has packages now: update what we say about it."
+    )
     said = subprocess.run(
         ["sh", "tests/tools/why.sh"],
         input=refused.stderr,
@@ -664,7 +666,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
     assert "but `jaxlib` (v" in said and "a Mac with an Apple" in said
 
 
-# The settings of a person that all of our processes get.
+# The user's settings that all of our processes get.
 
 
 def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
@@ -801,7 +803,7 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
 
 # Run the real commands, in a copy of the project with one small session.
 
-# This shows which of a person's settings reach a notebook.
+# This shows which of the user's settings reach a notebook.
 PROBE = """\
 import builtins
 import os
@@ -930,7 +932,7 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     assert tests[0] == 0, tests[1]
     assert re.search(r"\d\d passed", tests[1]), tests[1]
     assert files_of(theirs) == files_of(nobodys)
-    assert hostile.files_in(home) == before, "A person's own file has changed."
+    assert hostile.files_in(home) == before, "A user's own file has changed."
 
 
 # Tests can be started from a git hook.

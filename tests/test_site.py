@@ -1,4 +1,4 @@
-"""Everybody can read every page of the site offline, and the notebooks in its zips run."""
+"""Every page of the site can be read offline, and its zips' notebooks run."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ from slides import FORMULA, SESSIONS, SMALL
 
 from tests.test_static_decks import squashed, undescribed, violations
 
-# Warnings about future changes of Sphinx that affect packages of others.
+# Warnings about future changes of Sphinx that affect other packages than ours.
 pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
 LARGEST = 3_000_000  # bytes allowed for a page and everything that it loads
 PHONE = {"width": 360, "height": 740}

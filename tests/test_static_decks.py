@@ -312,7 +312,7 @@ def test_make_decks_builds_all_sessions_or_one(
         else:
             assert (folder / link).is_file()
 
-    # With one session, only this one is built again, and everything else
+    # With one session, only its deck is built again, and everything else
     # stays.
     first, second = (folder / f"{name}.html" for name in names)
     first.write_text("what was there")
@@ -325,7 +325,7 @@ def test_make_decks_builds_all_sessions_or_one(
         second.name,
     ]
 
-    # If it fails, everything stays.
+    # If it fails, everything stays as it was.
     before = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     nb = read_ipynb(short_sessions[1])
     nb.cells.append(nbformat.v4.new_code_cell("not_run"))

@@ -27,8 +27,8 @@ from tests.scheduling import pytest_ignore_collect
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
-# The words are put together, because otherwise `make lint` would find the
-# mistakes here.
+# These words are put together from parts, because otherwise `make lint` would
+# find the mistakes here.
 MISSPELT, CORRECT = "reci" + "eve", "receive"
 MD, IPYNB = PAIR.with_suffix(".md"), PAIR.with_suffix(".ipynb")
 
@@ -65,7 +65,7 @@ def halves():
 
 
 def make_pair(pair):
-    """Write such a pair."""
+    """Write a pair whose halves and checksum agree."""
     pair.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in zip((".md", ".ipynb"), halves(), strict=True):
         pair.with_suffix(suffix).write_bytes(text)
@@ -504,7 +504,7 @@ def test_sync_refuses_where_both_halves_were_edited_and_loses_nothing():
     assert "KEEP=md" in said
     assert "KEEP=ipynb" in said
     before = files()
-    assert "was left as it was" in command(run), "run must not choose either"
+    assert "was left as it was" in command(run), "`make run` must not choose."
     assert files() == before
 
 
@@ -758,7 +758,7 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
 
 
 def opened(monkeypatch, page, session="2"):
-    """Do what `make lab` or `make slides` does, up to its server.
+    """Do what `make lab` or `make slides` does before it starts its server.
 
     Returns the page that it would open, or "", and its output.
     """
@@ -876,7 +876,7 @@ COPY, BACK = re.findall(
 
 
 def shell(line):
-    """Follow the README's instructions, with the session of these tests."""
+    """Follow the README's instructions for the session of these tests."""
     line = line.replace("02_neural_nets", PAIR.name)
     program, *words = line.split()
     if program == "git":
@@ -898,7 +898,7 @@ def upstream(project, tmp_path_factory, monkeypatch):
 
 
 def update(upstream, monkeypatch):
-    """Let the series change the same cell that contains the answer."""
+    """Update the series in the very cell that contains the answer."""
     with monkeypatch.context() as patch:
         patch.chdir(upstream)
         edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")

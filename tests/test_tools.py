@@ -99,7 +99,7 @@ def refused(monkeypatch, *arguments):
 
 
 def one_sentence(text):
-    """Return whether a message is a sentence for people and not a traceback."""
+    """Return whether a message is a sentence for users and not a traceback."""
     return "Traceback" not in text and len(text.strip().splitlines()) == 1
 
 
@@ -119,7 +119,7 @@ def test_run_stores_a_fresh_execution(project):
 
 @pytest.fixture
 def made(project, monkeypatch):
-    """Return a function that does `make run` and returns the pairs that it executed.
+    """Return a function that runs `make run` and returns the executed pairs.
 
     The outputs are invented, because a kernel takes seconds to start.
     """

@@ -35,7 +35,7 @@ MISSING = re.compile(
     r"|\b(start_new_session|preexec_fn|symlink_to)\b|shell=True"
     r"|['\"]/(dev|tmp|usr|etc|bin|proc)\b|['\"](ba)?sh['\"]|\.venv/bin"
 )
-# Code that checks this first may use them.
+# Code that checks first whether it is on Windows may use them.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
 # Values next to a slash in addresses, which are not paths of this system.
 NO_PATHS = {"base", "name", "pair.name", "path"}
@@ -43,7 +43,7 @@ NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
 
 def functions_of(path):
-    """Yield the code of a file: first what is outside functions, then each one."""
+    """Yield a file's code: the part outside functions, then each function."""
     tree = ast.parse(path.read_text("utf-8"))
     functions = [it for it in tree.body if isinstance(it, ast.FunctionDef)]
     rest = [it for it in tree.body[1:] if it not in functions]

@@ -2,7 +2,7 @@
 
 The yardstick for Session 2 is a naive version of itself, and the one for
 Session 4 is nanoGPT's recipe for a laptop. Prints times, ratios, losses, and
-the memory of the kernels; figures that have a limit stand beside it. Each
+the memory of the kernels, and the limit beside each figure that has one. Each
 program runs in a process of its own. "Cold" means that the caches of compiled
 code are empty; at the very first start, Python has not compiled the packages
 either. Only nanogpt.py needs PyTorch: uv fetches it, unless TORCH_PYTHON names
@@ -27,7 +27,8 @@ from sessions import NOTEBOOKS, find_session, main, read_ipynb
 NAIVE = Path(__file__).with_name("naive.py")
 NANOGPT = Path(__file__).with_name("nanogpt.py")
 CORPUS = NOTEBOOKS / "data" / "shakespeare.txt"
-# For each session that is measured: text that marks the cells that train.
+# For each session that is measured: a text by which to find its training
+# cells.
 TRAINING = {"2": "10_000)", "4": "steps=400"}
 # The limits for Session 4. The loss is what nanoGPT's recipe reached on tiny
 # Shakespeare, in nats per character. That is a different text, so the loss is
@@ -101,7 +102,7 @@ def execute_session(number):
 
 
 def train_our_gpt():
-    """Train Session 4's GPT for 200 steps, compiling included.
+    """Train Session 4's GPT for 200 steps, compilation included.
 
     It uses windows of 64 characters, as nanoGPT's recipe does, with 20 in a
     batch. Prints the seconds and the held-out loss on such windows, in nats
@@ -125,7 +126,7 @@ def train_our_gpt():
 
 
 def nanogpt():
-    """Train the reference; return its seconds and its loss in nats."""
+    """Train the reference; return its time in seconds and its loss in nats."""
     uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]
@@ -145,7 +146,7 @@ def measure_gpt():
         _, said = seconds([__file__, "gpt"], folder)
         ours, our_loss = map(float, said.split())
         execute_once = [__file__, "session", "4"]
-        seconds(execute_once, folder)  # so that what follows is warm
+        seconds(execute_once, folder)  # so that the caches are warm afterwards
         warm, said = seconds(execute_once, folder)
     training, memory, factor = map(float, said.split())
     print(

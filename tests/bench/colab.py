@@ -1,4 +1,4 @@
-"""Run sessions with Colab's libraries, as a reader on Colab would.
+"""Runs sessions with Colab's libraries, as a reader on Colab would.
 
 usage: .venv/bin/python tests/bench/colab.py
 
@@ -58,10 +58,10 @@ def make_environment(folder):
     (packages,) = folder.glob("lib/python*/site-packages")
     fake = packages / "google" / "colab"
     fake.mkdir(parents=True, exist_ok=True)
-    # JAX imports the module for output from it.
+    # JAX imports `google.colab.output`.
     text = "from unittest.mock import MagicMock\n\noutput = MagicMock()\n"
     (fake / "__init__.py").write_text(text)
-    # There, every kernel has imported it before the first cell runs.
+    # On Colab, every kernel has imported it before the first cell runs.
     (packages / "colab.pth").write_text("import google.colab\n")
     return python.parent
 
@@ -107,7 +107,9 @@ def tool():
             )
             seconds = time.perf_counter() - began
             word = "fails" if done.returncode else "runs"
-            print(f"{pair.name} {word} as on Colab, in {seconds:.0f} s.")
+            print(
+                f"{pair.name} {word} with these libraries ({seconds:.0f} s)."
+            )
             failed += [pair.name] if done.returncode else []
     if failed:
         raise Problem(

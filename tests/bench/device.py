@@ -1,4 +1,4 @@
-"""Run every session on the device that JAX finds here, cell by cell.
+"""Runs every session on the device that JAX finds here, cell by cell.
 
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
@@ -29,7 +29,7 @@ round_like("DEVICE")"""
 
 
 def error_of(cell):
-    """Return the error of a cell that failed, "" for any other."""
+    """Return the error of a cell that failed, or "" for any other cell."""
     return "".join(
         f"{it.ename}: {it.evalue}"[:300]
         for it in cell.get("outputs", [])

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from own_git import git
 
 JUPYTERHUB, PROXY = "jupyterhub==6.1.1", "configurable-http-proxy@5.3.0"
-PREFIX = "/club/"  # a hub seldom has an address of its own
+PREFIX = "/club/"  # a hub's address usually has a prefix
 SERIES = "intuitive-ai"  # the learner's folder
 START_SECONDS = 60
 CONFIG = """

@@ -10,8 +10,8 @@ time of each user, and what failed. Before that, the program checks the first
 user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
 an update of the series, and what they had typed must still be there.
 
-Memory means that of a user's Jupyter server and kernel. PSS counts memory that
-several processes share only once, so its sum is what a machine needs. RSS
+Memory here means that of a user's Jupyter server and kernel. PSS counts memory
+that several processes share only once, so its sum is what a machine needs. RSS
 counts shared memory for each of them, so it is what one container may need.
 Only Linux reports these figures. `--store` keeps the figures in room.json,
 from which the site takes them.
@@ -102,7 +102,7 @@ class Processes(threading.Thread):
         self.stopped = threading.Event()
 
     def of(self):
-        """Return (user, process) of each process that belongs to a user."""
+        """Yield (user, process) for each process that belongs to a user."""
         for it in self.root.children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if it not in self.users:
@@ -120,14 +120,14 @@ class Processes(threading.Thread):
         return kernel
 
     def seconds(self):
-        """Return how many seconds of a processor core each user has had."""
+        """Return how many seconds of processor time each user has used."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # with ended children
+            total[user] += sum(it.cpu_times()[:4])  # including ended children
         return total
 
     def run(self):
-        """Note the largest memory of each user, every second."""
+        """Update the largest memory of each user every second."""
         while not self.stopped.wait(1):
             now = {"pss": defaultdict(int), "rss": defaultdict(int)}
             for user, it in self.of():
@@ -200,7 +200,7 @@ def answer_in(file):
 def run_again(page, processes, user):
     """Kill a user's kernel; click OK, and run all cells again.
 
-    Raises Problem if what was typed has gone from the page.
+    Raises Problem if what was typed is gone from the page.
     """
     processes.kernel_of(user).kill()
     page.locator(".modal.in .btn-primary").click(timeout=60_000)
@@ -279,7 +279,7 @@ def check_update(room, page, user):
 
 
 def measure(number):
-    """Measure a room with some users; return the figures and what failed."""
+    """Measure a room with this many users; return the figures and failures."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:
@@ -315,7 +315,7 @@ def measure(number):
         check_saved(pages[killed], room.home(killed) / PAGE)
         check_update(room, pages[killed], killed)
         for user, (_, outside) in opened.items():
-            failed += [f"{user}: the page asked for {it}" for it in outside]
+            failed += [f"{user}: the page requested {it}" for it in outside]
     cores = [after[it] - before[it] for it in users if it != killed]
     figures = {
         "users": number,
@@ -346,8 +346,8 @@ def tool():
     it, failed = measure(asked.users)
     print(f"On {it['cores']} cores and {it['machine_gib']:.0f} GiB:")
     print(f"time to the last result:      {it['last_s']:7.1f} s")
-    print(f"  and of the killed kernel:   {it['last_with_killed_s']:7.1f} s")
-    print(f"a user's time on a core:      {it['core_s']:7.1f} s")
+    print(f"  with the killed kernel:     {it['last_with_killed_s']:7.1f} s")
+    print(f"a user's processor time:      {it['core_s']:7.1f} s")
     print(f"all users' memory (PSS):      {it['together_gib']:7.2f} GiB")
     print(f"a user's memory at most (RSS):{it['rss_gib']:7.2f} GiB")
     line("a user's memory at most (PSS)", it["pss_gib"], "GiB", most=GIB)

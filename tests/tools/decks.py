@@ -235,7 +235,7 @@ def index_of(folder):
 
 
 def tool():
-    """Rebuild all decks or one session's; if that fails, keep the old files."""
+    """Rebuild all decks or one session's; if that fails, keep the old ones."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session

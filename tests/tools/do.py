@@ -61,9 +61,7 @@ def programs_for(arguments):
         name, _, value = setting.partition("=")
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
-            sys.exit(
-                f"{command} has no setting {name}; it knows these: {these}."
-            )
+            sys.exit(f"{command} has no setting {name}. It accepts: {these}.")
         if value:  # the Makefile passes all of them
             options.append(f"--{name.lower()}={value}")
     return [
