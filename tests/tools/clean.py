@@ -82,9 +82,8 @@ def environment(folder, python=sys.executable):
     Configuration files are kept out by sending each tool that looks for them
     to `folder` instead. The home folder stays the same, because it holds
     caches and because a reader's own code may use it. If it can't be written
-    to, a folder in `folder` takes its place. In the environment that this
-    function returns, calling it again gives the same settings for another
-    folder.
+    to, a folder in `folder` takes its place. Calling this function in the
+    environment that it returns gives the same settings for another folder.
 
     Takes: `folder`, an existing folder for the files that the processes write,
     which you can delete after they have ended; `python`, the path of the

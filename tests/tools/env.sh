@@ -49,7 +49,8 @@ new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
 [ -w "${TMPDIR:-/tmp}" ] || unset TMPDIR
-# Get the same messages everywhere, and keep a Python that uv fetches off the PATH.
+# Get the same messages everywhere, and keep Pythons that uv fetches off the
+# PATH.
 export LC_ALL=C UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_INSTALL_BIN=0
 
 # Use the uv on the PATH, or our own in .uv/.
@@ -156,7 +157,8 @@ fi
 
 [ -d .venv ] || say "Setting up the environment in .venv (only once; this takes a few minutes) ..."
 if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
-    # Relocatable means that its programs still start after the folder has been moved.
+    # Relocatable means that its programs still start after the folder has
+    # been moved.
     log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made; the lines above say why."
 fi
 if [ -n "$mirror" ]; then
