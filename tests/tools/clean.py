@@ -159,8 +159,8 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
-        # git ignores the person's settings and hooks, and it does not rewrite
-        # a repository's index when it only reads.
+        # git ignores the user's settings and hooks, and it does not rewrite a
+        # repository's index when it only reads.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
@@ -200,7 +200,7 @@ def enter(folder, keep=()):
     """Put this process, and everything that it starts, into a clean environment.
 
     Takes: `folder`, as for `environment`; `keep`, patterns for the names of
-    other variables that may pass.
+    other environment variables that may pass.
     """
     kept = {
         name: value
