@@ -1,6 +1,6 @@
 """A session that is opened elsewhere gets what it needs, or says what is missing.
 
-Its first code cell does this. tests/bench/colab.py tries the same with the
+Its first code cell does this. tests/bench/colab.py does the same with the
 libraries that Colab has.
 """
 

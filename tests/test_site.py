@@ -161,7 +161,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(site, browser):
-    """Visit all pages, and return what was found, by their paths in the site."""
+    """Visit all pages, and return what was found on each, keyed by its path."""
     paths = sorted(site.rglob("*.html"))
     return {
         str(it.relative_to(site)): look(browser, it)
@@ -435,7 +435,7 @@ def test_no_page_has_a_button_while_the_series_has_no_address(seen):
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory):
-    """Return the sources of the site once the series has an address."""
+    """Return the site's sources as they will be once the series has an address."""
     folder = tmp_path_factory.mktemp("staged")
     pages.stage(folder, pages.published(ADDRESS))
     return folder

@@ -150,7 +150,7 @@ def write_another_text(path):
 
 
 def compare_on(corpus, folder):
-    """Print how Session 4's GPT and nanoGPT's recipe learn a text.
+    """Train Session 4's GPT and nanoGPT's recipe on a text, and print both results.
 
     Takes: the path of the `corpus`; `folder`, for the caches. Returns the loss
     of ours, in nats per character.
