@@ -4,19 +4,29 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   const shown = () =>
     document.querySelector("#maintoolbar").classList.contains("reveal_tagging");
 
+  // Jupyter asks for the cells several times for each cell that it loads. Its own
+  // way of finding them takes a third of the time that a notebook needs to load.
+  function cells() {
+    return $(this.container[0].querySelectorAll(".cell:not(.cell .cell)"));
+  }
+
+  function findCellsBy(way) {
+    Object.getPrototypeOf(Jupyter.notebook).get_cell_elements = way;
+  }
+
   // RISE moves the cells of a slide into sections and fragments, which changes
   // their order. Jupyter takes the order of the cells from the page and would
   // save it, so while the deck is shown, we give it the original order.
-  function keepOrder() {
-    const notebook = Object.getPrototypeOf(Jupyter.notebook);
-    const onPage = notebook.get_cell_elements;
-    let order = new Map();
-    notebook.get_cell_elements = function () {
-      const found = onPage.call(this);
-      if (!shown()) order = new Map(found.toArray().map((it, i) => [it, i]));
-      const place = (it) => order.get(it) ?? order.size;
-      return found.sort((a, b) => place(a) - place(b));
-    };
+  let before = [];
+  function cellsInOrder() {
+    const found = cells.call(this);
+    if (!shown()) {
+      before = found.toArray();
+      return found;
+    }
+    const places = new Map(before.map((it, place) => [it, place]));
+    const place = (it) => places.get(it) ?? places.size;
+    return found.sort((a, b) => place(a) - place(b));
   }
 
   // As soon as RISE's own script is loaded, RISE reads the deck's settings and
@@ -25,7 +35,7 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   // extension, but here, after the notebook is loaded and its formulas are set.
   function launch() {
     requirejs(["nbextensions/rise/main"], function (rise) {
-      keepOrder();
+      findCellsBy(cellsInOrder); // RISE has set its own way
       deckKeys({
         start() {
           Jupyter.actions.call("RISE:slideshow");
@@ -61,7 +71,15 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     else events.one("kernel_ready.Kernel", run);
   }
 
+  // While a notebook is hidden, its cells need not be measured, and it loads in
+  // two thirds of the time.
+  function hide(hidden) {
+    const notebook = document.querySelector("#notebook-container");
+    notebook.style.display = hidden ? "none" : "";
+  }
+
   function start() {
+    hide(false);
     if (!Jupyter.notebook.config.data.deck_autosaves)
       Jupyter.notebook.set_autosave_interval(0);
     beginWithPart();
@@ -71,8 +89,10 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   }
   return {
     load_ipython_extension() {
-      if (Jupyter.notebook?._fully_loaded) start();
-      else events.one("notebook_loaded.Notebook", start);
+      if (Jupyter.notebook?._fully_loaded) return start();
+      findCellsBy(cells);
+      hide(true);
+      events.one("notebook_loaded.Notebook", start);
     },
   };
 });
