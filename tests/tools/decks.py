@@ -1,4 +1,4 @@
-"""`make decks`: build a static deck and two PDFs of every session, in build/."""
+"""Build a static deck and two PDFs of every session, for `make decks`."""
 
 import argparse
 import contextlib
@@ -31,14 +31,14 @@ from why import why
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
-# The suffixes of the names of a deck's PDFs, with their settings for
-# reveal.js.
+# The suffixes of a deck's PDFs, with the settings of each for reveal.js.
 PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
 TITLE = re.compile(r"<title>.*?, (.*?)</title>")
 ABOUT = re.compile(r'content="([^"]*)" name="description"')
-WORDS, LINES = 130, 15  # of prose and of code that people read in a minute
+WORDS, LINES = 130, 15  # of prose and of code, read in one minute
 
-# The parts of the packages that the decks need; MathJax alone has 70 MB.
+# Those parts of the packages that the decks need. The whole MathJax package
+# has 70 MB.
 VENDOR = {
     "reveal.js/dist/reveal.css": "reveal.css",
     "reveal.js/dist/reveal.js": "reveal.js",
@@ -60,7 +60,7 @@ def packages():
     """Return the folder that holds the npm packages in their locked versions.
 
     npm compares each download with its checksum in package-lock.json. If the
-    packages are already there, no network is needed. Raises Problem if they
+    packages are already there, no network is needed. Raise Problem if they
     can't be downloaded.
     """
     lock = (HERE / "package-lock.json").read_text("utf-8")
@@ -92,7 +92,7 @@ def packages():
 
 
 def title_of(nb):
-    """Return a session's title: the headings of its first cell."""
+    """Return a session's title, which consists of its first headings."""
     return ", ".join(re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M))
 
 
@@ -124,8 +124,9 @@ def minutes_to_read(nb):
 def about(nb):
     """Return how many slides a session has, and how long it takes."""
     return (
-        f"{len(slides_of(nb))} slides. About {minutes_to_read(nb)} minutes to read; "
-        f"its code runs in under {nb.metadata.running_seconds} seconds."
+        f"The deck has {len(slides_of(nb))} slides. The session takes about "
+        f"{minutes_to_read(nb)} minutes to read, and its code runs in under "
+        f"{nb.metadata.running_seconds} seconds."
     )
 
 
@@ -142,7 +143,7 @@ def check_outputs(nb):
 
 
 def deck_of(nb):
-    """Return the HTML of a reveal.js deck of a notebook with its outputs."""
+    """Return the HTML of a reveal.js deck for a notebook with its outputs."""
     exporter = SlidesExporter(
         template_name="slides",
         extra_template_basedirs=[str(HERE.absolute())],
@@ -166,7 +167,7 @@ def deck_of(nb):
 def write_deck(pair, folder):
     """Write a session's deck into a folder, and return its path.
 
-    Raises Problem if the notebook is damaged or was not run.
+    Raise Problem if the notebook is damaged or has not been run.
     """
     nb = read_ipynb(pair)
     check_outputs(nb)
@@ -176,7 +177,7 @@ def write_deck(pair, folder):
 
 
 def prepare(folder):
-    """Copy what decks need into `folder`: theme, fonts, reveal.js, MathJax."""
+    """Copy the theme, the fonts, reveal.js and MathJax into `folder`."""
     source = packages()
     copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
@@ -193,8 +194,9 @@ def prepare(folder):
 def print_deck(page, deck, suffix):
     """Print a deck with one page for each slide and with all fragments shown.
 
-    Takes: Playwright's `page`, which then shows what is printed; `deck`, the
-    path of its HTML; `suffix`, one of PRINTED. Returns the PDF's path.
+    `page` is Playwright's page, which afterwards shows what was printed.
+    `deck` is the path of the deck's HTML, and `suffix` is one of the keys of
+    PRINTED. Return the path of the PDF.
     """
     page.goto(f"{deck.absolute().as_uri()}?print-pdf{PRINTED[suffix]}")
     page.wait_for_selector(".pdf-page .deck-footer", state="attached")
@@ -210,7 +212,10 @@ def print_deck(page, deck, suffix):
 
 
 def print_handouts(deck):
-    """Write a deck's PDFs beside it, with a Chromium for this thread only."""
+    """Write a deck's PDFs beside it, with a separate Chromium.
+
+    Each thread needs a Chromium of its own.
+    """
     with chromium() as browser:
         page, _ = page_of(browser)
         for suffix in PRINTED:
@@ -235,7 +240,7 @@ def index_of(folder):
 
 
 def tool():
-    """Rebuild all decks or one session's; if that fails, keep the old ones."""
+    """Rebuild all decks or one session's; keep the old ones if that fails."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session
