@@ -1,4 +1,4 @@
-"""What sessions claim holds on other devices, as far as a CPU can test it."""
+"""Test on a CPU whether the sessions' claims hold on other devices."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ from sessions import KERNELSPEC, NOTEBOOKS, all_pairs
 from tests.bench.device import LIKE, Watch, run_here
 from tests.plugin import OLDER, pytest_configure
 
-# tests/bench/device.py runs the others every week.
+# tests/bench/device.py runs the other sessions every week.
 FAST = [
     pair
     for pair in all_pairs()
@@ -66,11 +66,11 @@ print(has["X86_V3"], zlib.crc32(jnp.tanh(x @ w / 10).tobytes()))"""
 
 
 @pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="this needs x86-64"
+    platform.machine() not in ("x86_64", "AMD64"), reason="needs x86-64"
 )
 def test_an_older_processor_is_imitated(monkeypatch):
     for name in OLDER["SSE4_2"]:
-        monkeypatch.setenv(name, "")  # and restored after the test
+        monkeypatch.setenv(name, "")  # monkeypatch restores it
     said = {}
     for isa in ("SSE4_2", "AVX2"):
         pytest_configure(SimpleNamespace(getoption=lambda _, isa=isa: isa))
