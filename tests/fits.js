@@ -143,8 +143,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   const problems = new Map();
   while (problems.size < slides && !problems.has((slide = shown()))) {
     slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
-    // JupyterLab lays out its editors in the next frame, and everything else
-    // now.
+    // JupyterLab lays out its editors only in the next frame.
     if (slide.querySelector(".cm-editor")) await new Promise(requestAnimationFrame);
     problems.set(slide, measure());
     if (problems.size < slides) await press();

@@ -1,4 +1,4 @@
-"""Write a home folder and an environment full of hostile settings.
+"""Create a home folder and an environment full of hostile settings.
 
 Each of these settings would change what our commands do or write if the
 commands used it.
@@ -189,7 +189,7 @@ def environment(home):
 
 
 def files_in(folder, without=()):
-    """Return a dict from the names of a folder's files to their contents.
+    """Return the contents of a folder's files, in a dict keyed by name.
 
     Caches are left out, and so are other folders whose names are in `without`.
     """

@@ -145,7 +145,7 @@ class Table:
 
     def __init__(self, config):
         self.began = time.monotonic()
-        psutil.cpu_percent()  # the next call returns the load since now
+        psutil.cpu_percent()  # starts measuring the load
         self.parts, self.units, self.tests = Counter(), Counter(), Counter()
         self.processes = config.getoption("numprocesses", None) or 1
 

@@ -126,7 +126,7 @@ class Deck:
     page: Page
     outside: list  # addresses outside this machine that the deck requested
     slides: list  # the notebook's slides, each a list of cells
-    walks: list = field(default_factory=list)  # each has one list per slide
+    walks: list = field(default_factory=list)  # each walk has a list per slide
     title: str = ""  # the title on the first slide shown
     shut_out: list = field(default_factory=list)  # what axe-core found
 
@@ -144,7 +144,7 @@ class Deck:
         self.page.evaluate("Reveal.slide(0, 0)")
 
     def assert_complete(self):
-        """Assert that the space bar has led through all slides."""
+        """Assert that the space bar reaches all slides."""
         for walked in self.walks:
             assert len(walked) == len(self.slides), (
                 f"The space bar reached {len(walked)} of {len(self.slides)} "

@@ -1,4 +1,4 @@
-"""Test Session 4 with bad input, after a stop, and on many devices.
+"""Test Session 4 with bad input, interruptions, and many devices.
 
 The code under test comes from the notebook's cells tagged `for-solutions`.
 """
@@ -28,8 +28,8 @@ WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
 # this process computes anything.
 jax.config.update("jax_num_cpu_devices", 2)
 # This script prints the number of devices and the results of five steps, both
-# on one device and on all of them. Several processes share no device, so the
-# result for one device is then None.
+# on one device and on all of them. If there are several processes, they share
+# no device, so the result for one device is None.
 ON_DEVICES = """
 import json, sys, jax
 jax.config.update("jax_num_cpu_devices", {devices})
@@ -99,7 +99,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(session, tmp_path):
 
 
 def checkpoint_files(folder):
-    """Return a dict from the names of a folder's files to their contents."""
+    """Return the contents of a folder's files, in a dict keyed by name."""
     return {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
 
 
@@ -182,7 +182,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
             if " 100 steps" in line:
                 process.kill()  # at an arbitrary moment
                 break
-    assert process.returncode == -signal.SIGKILL, "It was not killed."
+    assert process.returncode == -signal.SIGKILL, "The process was not killed."
     assert not saved.exists()
     done = [int(it.name) for it in folder.iterdir() if it.name.isdigit()]
     assert 100 <= max(done) < STEPS
@@ -191,7 +191,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
         said = process.stdout.read()
         errors = process.stderr.read()
     assert process.returncode == 0, errors
-    assert " 100 steps" not in said, "It started over."
+    assert " 100 steps" not in said, "Training started over."
     resumed, at_once = (
         session["GPT"](session["tiny"], session["nnx"].Rngs(seed))
         for seed in (1, 2)
@@ -256,8 +256,7 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights have changed: bring their card in data/README.md up to "
-        "date."
+        "The weights have changed: update their card in data/README.md."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))

@@ -53,8 +53,8 @@ def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
     run_here(pair, "gpu", watch)
     assert len(watch.seconds) > 30
     assert not watch.failed, (
-        "Ask for full precision where two results should be equal, and "
-        "otherwise allow for TF32: an error of about 1/1000 of each factor."
+        "Ask for full precision where two results should be equal. Elsewhere, "
+        "allow for TF32, which rounds each factor by about 1/1000."
     )
 
 

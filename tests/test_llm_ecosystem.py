@@ -27,7 +27,7 @@ YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
 DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month if the day is unknown
-PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
+PLAUSIBLE = {  # limits that catch a mistyped zero in the table
     "parameters_total": (1e8, 1e13),
     "parameters_active": (1e8, 1e13),
     "context": (128, 2e7),

@@ -136,7 +136,7 @@ def write_short(pair):
 
 
 def without(nb, number):
-    """Return a notebook without what runs and answers change in a cell."""
+    """Return a notebook without the source and outputs of one cell."""
     nb = copy.deepcopy(nb)
     for name in ("source", "outputs", "execution_count"):
         del nb["cells"][number][name]
@@ -188,7 +188,7 @@ def server(project, home):
 
 
 def ask(base, token, path, content=None):
-    """Return a server's response to a GET, or to a PUT of `content`."""
+    """Send a GET, or a PUT of `content`, and return the server's response."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(
         f"{base}/{path}",
@@ -367,7 +367,7 @@ def go_to_two(page):
 
 
 def selected(page):
-    """Return a slide's first code cell, once RISE has selected it."""
+    """Wait until RISE has selected a slide's first code cell; return it."""
     cell = page.locator(f"{SECTION} :is({CELLS})").first
     expect(cell).to_have_class(re.compile(r"\b(selected|jp-mod-active)\b"))
     return cell

@@ -109,7 +109,7 @@ def code_of(pair):
 
 
 def seeds_for(session):
-    """Return how many other seeds to try for a session, from none to ten."""
+    """Return how many other seeds to try for a session, from zero to ten."""
     once = sum(
         read_ipynb(pair).metadata["running_seconds"]
         for pair in (session, solutions_of(session))

@@ -67,7 +67,7 @@ def test_the_page_for_teachers_says_what_was_measured(bench, tmp_path):
     user = yaml.safe_load(values)["singleuser"]
     guarantee = int(user["memory"]["guarantee"].removesuffix("M"))
     assert 0 <= guarantee - room["rss_gib"] * 1024 < 100
-    # The page says that 25 cores for a hundred people take four times as long.
+    # The page assumes 25 cores for a hundred people, which is a quarter each.
     assert user["cpu"]["guarantee"] == 25 / 100 == 1 / 4
     assert int(user["memory"]["limit"].removesuffix("G")) > pages.SESSION_4_GIB
 

@@ -78,7 +78,7 @@ def anybody():
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
-        pytest.skip("root can write everywhere here.")
+        pytest.skip("needs setpriv, because root can write everywhere")
     return ANYBODY
 
 
@@ -803,7 +803,7 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
     with pytest.raises(SystemExit) as ended:
         clean.main([[]])
-    assert "set TMPDIR to one" in str(ended.value)
+    assert "set TMPDIR to a writable folder" in str(ended.value)
 
 
 # The next tests run the real commands in a copy of the project that has one
@@ -850,7 +850,7 @@ def small_project(tmp_path):
 def make(folder, env, *arguments, before=()):
     """Run `make` in a project; return its status and output.
 
-    The project's path is replaced in the output.
+    In the output, PROJECT replaces the path of the project.
     """
     status, said = run([*before, "make", *arguments], folder, env)
     return status, said.replace(str(folder), "PROJECT")
@@ -945,7 +945,7 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     assert hostile.files_in(home) == before, "A user's own file has changed."
 
 
-# The next test runs the tests from a git hook.
+# The next test starts other tests from a git hook.
 
 COMMITS = """\
 import subprocess

@@ -1,4 +1,4 @@
-"""Test that all pages of the site work offline and its zips can be run."""
+"""Test that the site can be read offline and that its downloads run."""
 
 import contextlib
 import re
@@ -106,7 +106,7 @@ class Seen:
 
 
 def file_of(address):
-    """Return the path in an address that begins with file://, or ""."""
+    """Return the path of a file:// address, or "" for any other address."""
     return (
         Path(unquote(urlparse(address).path))
         if address.startswith("file:")
@@ -499,8 +499,8 @@ def test_an_address_that_the_buttons_could_not_use_is_refused():
     assert root["site"] == "https://owner.github.io/"
 
 
-# The next test tests the checks themselves. They must find these faults on a
-# page.
+# The next test is about the checks themselves. They must find these faults on
+# a page.
 FAULTS = """
 <img src="https://example.org/a.png"> <img alt="" src="large.svg">
 <a href="nowhere.html">to no page</a> <a href="#nowhere">to no anchor</a>

@@ -24,7 +24,7 @@ FEW_PICTURES = {
     "05_llm_ecosystem",
     "06_shaping_llms",
 }
-# All parts after the first one of a session, as (session, number).
+# All parts except the first of each session, as (session, number).
 LATER_PARTS = [
     (session, number)
     for session in SESSIONS
@@ -33,7 +33,7 @@ LATER_PARTS = [
 
 
 def faults_of(nb):
-    """Return sentences that say why a session does not fit into its evenings."""
+    """Return sentences that say what is wrong with a session's sittings."""
     faults = []
     for it in sittings_of(nb):
         faults += [
@@ -51,14 +51,14 @@ def faults_of(nb):
             )
         if it.minutes != it.announced:
             faults.append(
-                f"Its notes add up to {it.minutes} minutes, but its opening "
+                f"The notes add up to {it.minutes} minutes, but the opening "
                 f"announces {it.announced}."
             )
         if 10 * it.silent > it.slides:
             faults.append(
                 f"The code on {it.silent} of {it.slides} slides shows no "
-                "output, but at most one in ten may: move it into the reading "
-                "text."
+                "output, but only one slide in ten may be like that: move the "
+                "code into the reading text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -96,12 +96,12 @@ def test_each_way_not_to_fit_is_caught(nb):
     notes.source = notes.source.replace("> ", "> 9", 1)
     (first, second) = faults_of(nb)
     assert "plan at most 75" in first
-    assert "its opening announces" in second
+    assert "the opening announces" in second
 
     notes.source = notes.source.replace("> 9", "")
     loose, less = faults_of(nb)
     assert "Begin these notes" in loose
-    assert "its opening announces" in less
+    assert "the opening announces" in less
 
     notes.source = "> " + notes.source
     slide = nbformat.v4.new_markdown_cell("# More")

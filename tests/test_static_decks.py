@@ -49,7 +49,7 @@ AXE = """(rules) => axe.run(
 
 @pytest.fixture(scope="module", params=SESSIONS, ids=str)
 def session(request):
-    """Return the path of a session, one session after another."""
+    """Return the path of each session in turn."""
     return request.param
 
 
@@ -347,11 +347,11 @@ def test_plot_colours_are_told_apart_by_everybody():
         ]
         for one, other in combinations(seen, 2):
             # Two shades side by side can be told apart if they differ by about
-            # 1. For colour-blind readers, Matplotlib's red and green differ
-            # only by 5.
+            # 1. For colour-blind readers, Matplotlib's red and green differ by
+            # only 5.
             assert deltaE(one, other, input_space="sRGB1") > 10, kind
     paper = luminance(to_rgb(STYLE["figure.facecolor"]))
-    for colour in cycle:  # for graphics, WCAG 2.2 asks for 3
+    for colour in cycle:  # WCAG 2.2 requires 3 for graphics
         assert (paper + 0.05) / (luminance(colour) + 0.05) >= 3
 
 

@@ -83,7 +83,7 @@ def project(tmp_path, monkeypatch):
 
 
 def edit(path, old, new):
-    """Replace a text in a file, which must contain it."""
+    """Replace a text in a file that contains it."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -135,7 +135,7 @@ def agree(pair=PAIR):
     return sync.sync(pair) == "" and files() == before
 
 
-# The next tests edit the halves, which show whether they were edited.
+# The next tests check that `make sync` sees which half was edited.
 
 
 def test_sync_changes_nothing_where_both_halves_agree():
@@ -370,7 +370,7 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     before = files()
     assert sync.sync(PAIR) == ""
     assert files() == before
-    # It also must not turn an edit of the other half into a conflict.
+    # This also must not turn an edit of the other half into a conflict.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     assert sync.sync(PAIR) == f"{IPYNB} now has the edits from {MD.name}."
@@ -780,7 +780,7 @@ on_both_pages = pytest.mark.parametrize("page", PAGES)
 
 
 def answer(nb):
-    """Type an answer and a note, as a reader does."""
+    """Type an answer and a note, as a reader would."""
     note = {
         "cell_type": "markdown",
         "metadata": {},
@@ -991,8 +991,8 @@ def test_no_answer_stops_lint(linted):
         f"To {MISSPELT}", encoding="utf-8"
     )
     assert linted() == ""
-    # It ignores an answer that `make sync` has copied, even if it is not
-    # Python at all.
+    # `make lint` ignores an answer that `make sync` has copied, even if the
+    # answer is not Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
     change(
         IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
@@ -1031,7 +1031,7 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
-    """Run git in an environment like a hook's, which names a repository."""
+    """Run git with the environment of a hook, which names a repository."""
     git(project, "init", "-q")
     git(project, "add", ".")
     hook = project / ".git" / "hooks" / "pre-commit"

@@ -161,7 +161,8 @@ def test_settings_on_windows_do_not_pass_but_mirrors_do(tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.mkdir()
     with monkeypatch.context() as patched:
-        # Patch it for this call only, because pathlib also checks the system.
+        # Pretend to be on Windows only for this call, because pathlib also
+        # checks the system.
         patched.setattr(clean, "ON_WINDOWS", True)
         clean.link_installers(config)
     files = sorted(it.as_posix() for it in config.rglob("*") if it.is_file())

@@ -68,7 +68,7 @@ def seconds(arguments, folder):
 
 
 def cache_factor_in(nb):
-    """Return how much faster the KV cache makes writing 256 characters."""
+    """Return how many times faster Session 4 writes with its KV cache."""
     texts = [o.get("text", "") for c in nb.cells for o in c.get("outputs", [])]
     (said,) = re.findall(
         r"256 characters: .* ([\d.]+) times", "\n".join(texts)
@@ -105,8 +105,8 @@ def train_our_gpt(corpus):
     """Train Session 4's GPT on a text for 200 steps, including compilation.
 
     As in nanoGPT's recipe, the windows have 64 characters. There are 24
-    windows in a batch. Print the seconds, and the held-out loss on such
-    windows in nats per character.
+    windows in a batch. Print the time in seconds, and the held-out loss on
+    such windows in nats per character.
     """
     import jax  # imported here, because the other processes don't need it
 

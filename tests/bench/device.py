@@ -61,7 +61,7 @@ class Watch:
         self.failed, self.seconds = 0, []
 
     def __call__(self, cell):
-        """Record a cell that is done; the cell that sets the rounding is 0."""
+        """Record a finished cell; cell 0 is the one that sets the rounding."""
         now = time.perf_counter()
         number = len(self.seconds)
         self.seconds.append(now - self.last)

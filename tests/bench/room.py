@@ -11,8 +11,8 @@ user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
 an update of the series, and everything that they typed must still be there.
 
 Memory here means the memory of a user's Jupyter server and kernel. PSS counts
-memory that several processes share only once, so its sum is what a machine
-needs. RSS counts shared memory for each of them, so it is what one container
+memory only once if several processes share it, so its sum is what a machine
+needs. RSS counts shared memory for each process, so it is what one container
 may need. Only Linux reports these figures. `--store` keeps the figures in
 room.json, from which the site takes them.
 """
@@ -124,7 +124,8 @@ class Processes(threading.Thread):
         """Return how many seconds of processor time each user has used."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # including ended children
+            # The sum includes children that have ended.
+            total[user] += sum(it.cpu_times()[:4])
         return total
 
     def run(self):
@@ -143,9 +144,10 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return what is wrong in the decks and JupyterLab behind a prefix.
+    """Return what is wrong in the decks and JupyterLab on the hub.
 
-    A hub's addresses have a prefix. `page` shows the deck of classic RISE.
+    All addresses on a hub have a prefix. `page` shows the deck of classic
+    RISE.
     """
     slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
@@ -201,7 +203,7 @@ def answer_in(file):
 def run_again(page, processes, user):
     """Kill a user's kernel, click OK, and run all cells again.
 
-    Raise Problem if what was typed is gone from the page.
+    Raise Problem if the answer that was typed is gone from the page.
     """
     processes.kernel_of(user).kill()
     page.locator(".modal.in .btn-primary").click(timeout=60_000)
@@ -248,7 +250,7 @@ def run_all(pages, processes, killed):
 def check_saved(page, file):
     """Wait until Jupyter has saved what was typed, then reload the page.
 
-    Raise Problem if it was not saved, or if it is gone from the page.
+    Raise Problem if the answer was not saved, or if it is gone from the page.
     """
     began = time.perf_counter()
     while TYPED not in answer_in(file):

@@ -81,13 +81,13 @@ def environment(folder, python=sys.executable):
 
     To keep out configuration files, we point each tool that looks for them to
     `folder`. The home folder stays the same, because it holds caches and
-    because a reader's own code may use it. If the home folder is read-only, a
-    folder inside `folder` replaces it. A second call from inside the
+    because a reader's own code may use it. If the home folder can't be written
+    to, a folder inside `folder` replaces it. A second call from inside the
     environment gives the same settings for another folder.
 
     `folder` is an existing folder for the files that the processes write. You
-    can delete it after they have ended. `python` is the path of the Python
-    that they use. Return a dict for the `env` argument of subprocess.
+    can delete it when the processes have ended. `python` is the path of the
+    Python that they use. Return a dict for the `env` argument of subprocess.
     """
     folder = Path(folder).absolute()
     config = folder / "config"
@@ -158,8 +158,8 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
-        # Make git ignore the user's settings and hooks. It also must not
-        # rewrite a repository's index when it only reads.
+        # Make git ignore the user's settings and hooks. Also stop git from
+        # rewriting a repository's index when it only reads.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
@@ -283,7 +283,7 @@ def advice(error):
     if number == errno.ENOENT and "temporary directory" in str(error):
         return (
             "There is no writable folder for temporary files: "
-            f"set TMPDIR to one, {again}"
+            f"set TMPDIR to a writable folder, {again}"
         )
     return ""
 
@@ -305,7 +305,7 @@ def main(programs, python=sys.executable):
         if words := advice(error):
             sys.exit(words)
         raise
-    # A shell reports in this way that a signal has ended a process.
+    # Shells use this status if a signal has ended a process.
     sys.exit(status if status >= 0 else 128 - status)
 
 

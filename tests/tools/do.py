@@ -62,7 +62,7 @@ def programs_for(arguments):
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
             sys.exit(f"{command} has no setting {name}. It accepts: {these}.")
-        if value:  # the Makefile passes all of them
+        if value:  # the Makefile passes all settings
             options.append(f"--{name.lower()}={value}")
     return [
         [*program, *(options if program is programs[-1] else [])]

@@ -44,7 +44,7 @@ fail() {
 minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
 new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
 
-# If the home folder or the temporary folder is read-only, use another folder.
+# If the home folder or the temporary folder can't be written to, use another.
 { [ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" && [ -w "$HOME/.cache" ]; } 2>/dev/null ||
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME

@@ -19,7 +19,7 @@ NONSENSE = (
     "print",
     "[None, None]",  # unfilled gaps
     '["1", None, 2.0]',
-    "[[1.0, 2.0], [3.0]]",  # ragged
+    "[[1.0, 2.0], [3.0]]",  # a ragged list
     "[None] * 1000",
 )
 
@@ -121,7 +121,7 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) for each exercise, to prove its solution correct.
+    """Yield (name, code) to prove that the solutions are correct.
 
     `nb` is a session's notebook, and `pair` is its path without suffix.
     """

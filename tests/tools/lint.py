@@ -59,7 +59,7 @@ def answer_tags(cell):
 def write_copy(folder):
     """Copy all files that will be checked into a folder.
 
-    They keep their names.
+    The files keep their names.
     """
     shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
     for pair in all_pairs():

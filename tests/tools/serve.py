@@ -27,7 +27,7 @@ from sessions import (
 from settings import LAB_WITHOUT, LIVE, write_settings
 from sync import sync
 
-HOST = "127.0.0.1"  # reachable only from here
+HOST = "127.0.0.1"  # reachable only from this machine
 START_SECONDS = 60
 FIRST_PORT = 8888
 IN_USE = (
@@ -175,7 +175,7 @@ def serve(path, query, port, folder):
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
     if not base and not port:
-        print(f"Port {FIRST_PORT} is in use, so another one is used.")
+        print(f"Port {FIRST_PORT} is in use, so another port is used.")
         server, base = start(0, token, folder)
     if not base:
         raise Problem(IN_USE.format(port))

@@ -41,10 +41,10 @@ class Problem(Exception):
 def main(tool):
     """Run a tool from the command line; print a Problem without a traceback.
 
-    A full disk or a read-only folder is treated in the same way. `tool` is a
-    function without arguments, and it always runs in a clean environment.
-    After a Problem, print it to stderr and exit with status 1. After Ctrl-C,
-    exit with status 130.
+    A full disk or a folder that can't be written to is treated in the same
+    way. `tool` is a function without arguments, and it always runs in a clean
+    environment. After a Problem, print it to stderr and exit with status 1.
+    After Ctrl-C, exit with status 130.
     """
     # Don't fail just because a terminal does not use UTF-8.
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -234,9 +234,9 @@ def parse(path):
 
 
 def from_ipynb(text):
-    """Return the notebook in the text of an .ipynb, or None without cells.
+    """Return the notebook in an .ipynb's text, or None if it has no cells.
 
-    If the text is not a notebook, let the exception of nbformat pass.
+    If the text is not a notebook, nbformat's exception is passed on.
     """
     nb = nbformat.convert(nbformat.reader.reads(text), 4)
     # Some editors write older formats, in which cells have no ids.
@@ -249,14 +249,14 @@ def from_ipynb(text):
 def from_md(text):
     """Return the notebook in a Markdown text, or None if it is cut off.
 
-    If the text is not a notebook, let the exception of jupytext pass.
+    If the text is not a notebook, jupytext's exception is passed on.
     """
     text = text.rstrip() + "\n"
     nb = jupytext.reads(text, fmt="md", config=config())
     if not nb.cells or "kernelspec" not in nb.metadata:
         return None
     # If a cell's last line is missing, jupytext reads on to the end of the
-    # file and would itself write that line.
+    # file. When it writes the notebook, it adds the missing line.
     (*_, last) = text.splitlines()
     (*_, written) = as_md(nb).splitlines()
     cut = last != written or re.match(r"<!-- #region|<!--(?!.*-->)", last)

@@ -1,10 +1,10 @@
-"""Make the halves of each pair agree without losing work: `make sync`.
+"""Make the two halves of each pair agree, for `make sync`.
 
-jupytext's own --sync trusts the file that was written last, but file times
-mean nothing after a clone, a download or a merge. So the .ipynb stores a
-checksum of the content that both halves had when they last agreed. A half
-whose content has another checksum has been edited, and `make sync` only
-overwrites a half that has not been edited.
+`make sync` never loses work. jupytext's own --sync trusts the file that was
+written last, but file times mean nothing after a clone, a download or a merge.
+So the .ipynb stores a checksum of the content that both halves had when they
+last agreed. A half whose content has another checksum has been edited, and
+`make sync` only overwrites a half that has not been edited.
 """
 
 import argparse
@@ -39,10 +39,10 @@ NAMED = 5  # how many differences to name
 def sync(pair, keep="", reading=False):
     """Bring both halves of one pair together by comparing their content.
 
-    `pair` is the path without suffix. `keep` is "md" or "ipynb", the half that
-    wins if both were edited; a copy of the other half is saved in .aside/.
-    `reading` says that somebody only wants to open the .ipynb, so it gets only
-    what it lacks.
+    `pair` is the pair's path without suffix. `keep` is "md" or "ipynb", the
+    half that wins if both were edited; a copy of the other half is saved in
+    .aside/. With `reading`, somebody only wants to open the .ipynb, so we add
+    only what it lacks.
 
     Return a sentence that says what was done, or "" if there was nothing to
     do. If both halves were edited and `keep` is empty, or if a half is
@@ -94,7 +94,7 @@ def sync(pair, keep="", reading=False):
             f"They differ in {differences(in_md, in_ipynb)}. "
             "Choose the half to keep with `make sync KEEP=md` or "
             "`make sync KEEP=ipynb`; "
-            f"a copy of the other one is saved in {ASIDE}/."
+            f"a copy of the other half is saved in {ASIDE}/."
         )
     if winner == "md":
         write_ipynb(pair, with_valid_outputs(edited, cleaned(nb)), agreed=True)

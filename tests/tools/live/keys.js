@@ -20,7 +20,7 @@ document.head.append(
 // The arguments are three functions. start() is called when F5 is pressed
 // before the deck is shown, and returns whether it has started the deck.
 // atEnd() returns whether the selected cell is the last cell, after which
-// Shift-Enter would add a new cell. run() runs that cell instead.
+// Shift-Enter would add a new cell. run() runs that cell without adding one.
 function deckKeys({ start, atEnd, run }) {
   // The code that reveal.js uses for each key.
   const CODES = {

@@ -99,7 +99,7 @@ class Checkpoints(AsyncFileCheckpoints):
 
 
 class Contents(AsyncLargeFileManager):
-    """A contents manager that writes nothing if a save has no edit.
+    """A contents manager that ignores saves without an edit.
 
     Editors change a notebook as soon as it is open, for instance when the
     kernel reports its Python version, and then save it automatically.
@@ -124,7 +124,7 @@ class Contents(AsyncLargeFileManager):
             super().mark_trusted_cells(nb, path)
 
     async def get(self, path, *args, **settings):
-        """Return a file; in a notebook's metadata, name our kernel."""
+        """Return a file; put our kernel into a notebook's metadata."""
         model = await super().get(path, *args, **settings)
         if model["type"] == "notebook" and model["content"]:
             model["content"].metadata.kernelspec = KERNELSPEC
