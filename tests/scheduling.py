@@ -98,7 +98,8 @@ def pytest_configure(config):
     from sessions import Problem, find_session
 
     config.addinivalue_line(
-        "markers", "session(number): the tests in this file are about one session"
+        "markers",
+        "session(number): the tests in this file are about one session",
     )
     asked = config.getoption("--session")
     try:

@@ -80,7 +80,9 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_begins_with_the_cell_that_fetches(session, code):
     (cell,) = tagged(session, "fetch")
-    assert cell.source == code, "The fetch cell must be the same in all sessions."
+    assert cell.source == code, (
+        "The fetch cell must be the same in all sessions."
+    )
     assert cell.source.count(UNKNOWN) == 1
     assert cell == first_code_of(session)
     assert kind_of(cell) == "skip"

@@ -36,7 +36,9 @@ def open_plain(browser, html, **settings):
     """Open an output as a separate page, and return the page."""
     page, outside = page_of(browser, viewport=SMALL, **settings)
     page.set_content(f"<main>{html}</main>")
-    assert not outside, "An explorable tried to load something from the network."
+    assert not outside, (
+        "An explorable tried to load something from the network."
+    )
     return page
 
 
@@ -170,7 +172,9 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
 
 @on_each
 def test_an_explorable_is_small_and_looks_the_same_on_any_page(html):
-    assert len(html) <= MOST, f"{len(html)} characters are too many: use fewer points."
+    assert len(html) <= MOST, (
+        f"{len(html)} characters are too many: use fewer points."
+    )
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     svg = unquote(re.search(r'src="(.+?)"', html)[1])
     assert re.search(r"<rect width='\d+' height='\d+' fill='#", svg), (

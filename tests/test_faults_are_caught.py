@@ -128,7 +128,9 @@ def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
     paths = [f"{it}.ipynb" for it in (example, solutions)]
     failed, output = failures(pytester, *paths)
     assert failed == {"Exercise 1, solution"}, output
-    assert "Exercise 1, solution: the check gave an unexpected answer" in output
+    assert (
+        "Exercise 1, solution: the check gave an unexpected answer" in output
+    )
 
 
 def test_a_hanging_cell_is_ended_with_a_clear_message(example, pytester):

@@ -119,9 +119,7 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, (
-        "A deck tried to load something from the network."
-    )
+    assert not deck.outside, "A deck tried to load something from the network."
 
 
 @in_classic_rise
@@ -289,5 +287,7 @@ def test_a_deck_begins_with_the_part_that_was_asked_for(
     assert page.inner_text(f"{SECTION} h2").startswith("Part two")
     page.wait_for_selector(f"{SECTION} .output_stream:has-text('42')")
     ran = "Jupyter.notebook.get_cells().map((it) => it.input_prompt_number)"
-    assert page.evaluate(ran)[3] is None, "Only the cell that starts the part should run."
+    assert page.evaluate(ran)[3] is None, (
+        "Only the cell that starts the part should run."
+    )
     page.context.close()

@@ -193,7 +193,9 @@ def test_code_is_short_enough_for_a_slide(pair):
     assert median(lengths) <= 5
     for cell in code_cells(nb):
         for line in cell.source.splitlines():
-            assert len(line) <= 79, f"This line is longer than 79 characters.\n{line}"
+            assert len(line) <= 79, (
+                f"This line is longer than 79 characters.\n{line}"
+            )
 
 
 @on_every_session
@@ -316,4 +318,6 @@ def test_every_exercise_has_its_solution_and_three_mistakes(pair):
             f"exercise {number}: the output of the check must be compared"
         )
         mistakes = [it for it in wrong_answers_to(pair) if it[0] == number]
-        assert len(mistakes) >= 3, f"exercise {number}: add at least three typical mistakes"
+        assert len(mistakes) >= 3, (
+            f"exercise {number}: add at least three typical mistakes"
+        )

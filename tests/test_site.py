@@ -215,7 +215,9 @@ def broken(seen):
 
 
 def test_no_link_or_anchor_within_the_site_is_broken(seen):
-    assert not broken(seen), "These links lead nowhere:\n" + "\n".join(broken(seen))
+    assert not broken(seen), "These links lead nowhere:\n" + "\n".join(
+        broken(seen)
+    )
 
 
 def test_every_picture_is_described(seen):
@@ -289,7 +291,9 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(seen):
             for page, was in seen.items()
             for it in was.facts[name]
         ]
-        assert not wrong, f"These elements are too {name}:\n" + "\n".join(wrong)
+        assert not wrong, f"These elements are too {name}:\n" + "\n".join(
+            wrong
+        )
 
 
 def test_every_page_is_light(seen):
@@ -325,7 +329,9 @@ def test_the_start_page_fits_on_one_screen(site, browser, seen):
     end = max(
         it.bounding_box()["y"] + it.bounding_box()["height"] for it in cards
     )
-    assert end <= SMALL["height"], "The last card is below the edge of the screen."
+    assert end <= SMALL["height"], (
+        "The last card is below the edge of the screen."
+    )
     assert page.locator(".hero img").bounding_box()["width"] > 300
     page.context.close()
 

@@ -105,9 +105,7 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, (
-        "A deck tried to load something from the network."
-    )
+    assert not deck.outside, "A deck tried to load something from the network."
 
 
 def undescribed(page):

@@ -707,7 +707,8 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
         move_out(IPYNB)
     else:
         assert (
-            "Edit it until only one version is left and the markers are gone" in said
+            "Edit it until only one version is left and the markers are gone"
+            in said
         )
         if path == MD:
             text = MD.read_text()

@@ -200,4 +200,6 @@ def wait_for(address, process, log):
             no_proxy.open(f"{address}hub/login", timeout=5).close()
             return
         time.sleep(0.2)
-    raise Problem(f"{log.read_text()}\nThe hub did not start; the lines above say why.")
+    raise Problem(
+        f"{log.read_text()}\nThe hub did not start; the lines above say why."
+    )

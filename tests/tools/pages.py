@@ -142,7 +142,9 @@ def references_of(nb):
         if cell.cell_type == "markdown" and after:
             text = re.split(r"^(?:#|\*\*)", after[0], flags=re.M)[0]
             return "\n".join(re.findall(r"^- .+(?:\n +.+)*", text, re.M))
-    raise Problem(f"{title_of(nb)}: there is no list of references, so add one.")
+    raise Problem(
+        f"{title_of(nb)}: there is no list of references, so add one."
+    )
 
 
 def proven():
