@@ -146,7 +146,7 @@ def write_site(folder):
 def write_project(folder, uv, mirror):
     """Write a project that needs `tiny`.
 
-    As in our own project, the uv.lock contains addresses on pypi.org.
+    As in our own project, uv.lock contains addresses on pypi.org.
     """
     tools = folder / "tests" / "tools"
     tools.mkdir(parents=True)

@@ -123,7 +123,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def belongs(item, session):
-    """Return whether a test is about the session with this notebook name."""
+    """Return whether a test is about the session with this name."""
     marker = item.get_closest_marker("session")
     if marker:
         return session.startswith(f"{int(marker.args[0]):02}_")

@@ -432,7 +432,7 @@ def gpt2_in_numpy(weights, tokens):
 
 
 def bpe_by_hand(text, vocab):
-    """Return a text's token ids, by merging its bytes in GPT-2's order."""
+    """Return a text's token ids by merging its bytes in GPT-2's order."""
     symbols, numbers = byte_symbols(), []
     for word in re.findall(r" ?[a-z]+| ?[^\sa-z]+|\s+", text):
         parts = [symbols[it] for it in word.encode("utf-8")]

@@ -74,7 +74,7 @@ def uv():
 
 @pytest.fixture(scope="module")
 def anybody():
-    """Return the words that start a command without root's write access."""
+    """Return a command prefix that takes away root's write access."""
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):

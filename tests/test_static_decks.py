@@ -172,8 +172,8 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
 def violations(page, rules=None):
     """Return the serious problems on a page, and headings out of order.
 
-    axe-core finds them. `rules` names the rules to check; without it, all
-    rules are checked.
+    `rules` names the rules that axe-core checks; without it, all rules are
+    checked.
     """
     if page.evaluate("!window.axe"):
         page.add_script_tag(path=packages() / "axe-core" / "axe.min.js")

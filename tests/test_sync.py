@@ -90,7 +90,7 @@ def edit(path, old, new):
 
 
 def change(path, *changes):
-    """Let functions change the JSON in a file, as another editor would."""
+    """Apply functions to the JSON in a file, to imitate another editor."""
     nb = json.loads(path.read_text(encoding="utf-8"))
     for it in changes:
         it(nb)

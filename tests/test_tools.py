@@ -1,4 +1,4 @@
-"""Test that our commands never lose work and say what is wrong."""
+"""Test that our commands never lose work, and that they say what is wrong."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Test on other systems what the project needs to run on Windows.
+"""Test, on other systems, that the project can run on Windows.
 
 Windows has no sh and no make, and its default encoding is not UTF-8. Paths
 have backslashes, and the names of two files must differ in more than upper and

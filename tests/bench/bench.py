@@ -143,7 +143,7 @@ def nanogpt(corpus):
 
 
 def write_another_text(path):
-    """Write a text about the language from Python's manual, in ASCII."""
+    """Write Python's built-in help on the language to a file, in ASCII."""
     text = "\n\n".join(topics.values())
     path.write_bytes(text.encode("ascii", "ignore"))
 

@@ -87,7 +87,7 @@ def rate_at(step):
 
 
 def main(path):
-    """Train on the first nine tenths of the text at `path`; print time and loss."""
+    """Train on the first nine tenths of a text; print the time and loss."""
     text = Path(path).read_text(encoding="utf-8")
     number = {character: i for i, character in enumerate(sorted(set(text)))}
     data = torch.tensor([number[character] for character in text])

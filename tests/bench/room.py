@@ -144,7 +144,7 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return what is wrong in the decks and JupyterLab on the hub.
+    """Return the faults in the decks and in JupyterLab on a hub.
 
     All addresses on a hub have a prefix. `page` shows the deck of classic
     RISE.

@@ -80,7 +80,7 @@ def is_root():
 
 
 def install():
-    """Install Debian's Chromium, or on other systems Playwright's."""
+    """Install Chromium, from Debian or else from Playwright."""
     as_root = [] if is_root() else ["sudo", "-n"]
     system = ""
     with contextlib.suppress(OSError):
@@ -145,9 +145,10 @@ def chromium():
 def page_of(browser, **settings):
     """Open a page in a new browser profile, and record what it requests.
 
-    `browser` is Playwright's, and `settings` are for its new context. Return
-    the page, and a list that collects the addresses outside this machine that
-    it requests. These requests fail, as if there were no network.
+    `browser` comes from Playwright, and `settings` are passed to its new
+    context. Return the page, and a list that collects the addresses outside
+    this machine that it requests. These requests fail, as if there were no
+    network.
     """
     context = browser.new_context(**settings)
     outside = []

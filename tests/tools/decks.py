@@ -212,7 +212,7 @@ def print_deck(page, deck, suffix):
 
 
 def print_handouts(deck):
-    """Write a deck's PDFs beside it, with a separate Chromium.
+    """Write a deck's PDFs beside the deck, with a separate Chromium.
 
     Each thread needs a Chromium of its own.
     """
@@ -240,7 +240,7 @@ def index_of(folder):
 
 
 def tool():
-    """Rebuild all decks or one session's; keep the old ones if that fails."""
+    """Rebuild the static decks; keep the old decks if that fails."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session

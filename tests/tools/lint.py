@@ -26,9 +26,9 @@ ANSWER = re.compile(r'^```python [^\n]*"answer-\d.*?^```$', re.M | re.S)
 
 
 def not_ours(folder, names):
-    """Return the files in a folder that are skipped here.
+    """Return the files in a folder that the copy should leave out.
 
-    They are either not checked at all or copied later.
+    Some of them are never checked, and the others are added later.
     """
     hidden = {name for name in names if name.startswith(".")} | {"build"}
     if Path(folder) in (NOTEBOOKS, NOTEBOOKS / "solutions"):

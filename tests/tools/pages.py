@@ -301,8 +301,8 @@ def write_zip(pair, path, lock):
 def requirements():
     """Return the versions of the notebooks' packages, in pip's format.
 
-    They come from Binder's list. A test makes sure that this list agrees with
-    uv.lock.
+    The versions come from Binder's list. A test makes sure that this list
+    agrees with uv.lock.
     """
     # uv.lock supports only these platforms, but pip may try others, too.
     systems = [f"sys_platform == '{it}'" for it in SYSTEMS]

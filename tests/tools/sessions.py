@@ -63,7 +63,7 @@ def main(tool):
 
 
 def all_pairs():
-    """Return the pairs' paths without suffix, sessions before solutions.
+    """Return all pairs' paths without suffixes, with the sessions first.
 
     A pair is listed even if one of its halves is missing. A reader's own
     copies are left out. These are files with another kind of name, such as

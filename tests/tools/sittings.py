@@ -23,7 +23,7 @@ NOTE = re.compile(r"> (\d+) min\. .+(\n>.*)*")
 
 
 def shown(slide):
-    """Return the cells of a slide that the room sees."""
+    """Return the cells of a slide that the audience sees."""
     return [cell for cell in slide if kind_of(cell) != "notes"]
 
 
@@ -71,13 +71,13 @@ def minutes_announced(cells):
 
 
 def sittings_of(nb):
-    """Return the figures of each sitting of a session.
+    """Return the figures for each sitting of a session.
 
-    `nb` is the session's notebook. Return a list of namespaces. Each counts
-    all `slides`, the slides with `pictures`, and the `silent` slides, which
-    show code without output. It also has the total `minutes` of the notes and
-    the minutes `announced`. The `loose` notes are not formatted as an aside or
-    do not state their minutes.
+    `nb` is the session's notebook. Return a list of namespaces. Each namespace
+    counts all `slides`, the slides with `pictures`, and the `silent` slides,
+    which show code without output. It also has the total `minutes` of the
+    notes and the minutes `announced`. The `loose` notes are not formatted as
+    an aside or do not state their minutes.
     """
     return [
         SimpleNamespace(
@@ -94,7 +94,7 @@ def sittings_of(nb):
 
 
 def tool():
-    """Print the figures of all sessions."""
+    """Print the figures for all sessions."""
     print(
         f"{'session':28} {'slides':>7} {'minutes':>8} {'announced':>10} "
         f"{'with pictures':>14} {'no output':>10}"

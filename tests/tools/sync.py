@@ -41,8 +41,8 @@ def sync(pair, keep="", reading=False):
 
     `pair` is the pair's path without suffix. `keep` is "md" or "ipynb", the
     half that wins if both were edited; a copy of the other half is saved in
-    .aside/. With `reading`, somebody only wants to open the .ipynb, so we add
-    only what it lacks.
+    .aside/. `reading` is true if somebody only wants to open the .ipynb, and
+    then we only add what is missing from it.
 
     Return a sentence that says what was done, or "" if there was nothing to
     do. If both halves were edited and `keep` is empty, or if a half is
