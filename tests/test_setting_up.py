@@ -687,6 +687,7 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
         "JAX_COMPILATION_CACHE_DIR": "/cache/jax",
         "NO_PROXY": "example.org",
     }
+    monkeypatch.delenv("NODE_EXTRA_CA_CERTS", raising=False)
     theirs = hostile.environment(tmp_path)
     theirs = {k: theirs[k] for k in hostile.VARIABLES}
     for name, value in (theirs | useful).items():
@@ -695,6 +696,7 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
     assert ours["NO_PROXY"] == "127.0.0.1,example.org,localhost"
     useful["NO_PROXY"] = ours["NO_PROXY"]
     assert {name: ours.get(name) for name in useful} == useful
+    assert ours["NODE_EXTRA_CA_CERTS"] == "/etc/ours.pem", "npm needs them."
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
     # A second call changes nothing. This matters because our commands start

@@ -421,14 +421,14 @@ def test_a_download_with_another_checksum_is_not_used(project, monkeypatch):
     package = project / "package" / "package.json"
     package.parent.mkdir()
     package.write_text('{"name": "a", "version": "1.0.0"}')
-    Path(".npm").mkdir()
-    with tarfile.open(".npm/a.tgz", "w:gz") as archive:
+    archived = project / "a.tgz"
+    with tarfile.open(archived, "w:gz") as archive:
         archive.add("package")
     monkeypatch.setattr(decks, "HERE", package.parent)
-    wanted = {"name": "decks", "dependencies": {"a": "file:a.tgz"}}
+    wanted = {"name": "decks", "dependencies": {"a": archived.as_uri()}}
     locked = {
         "version": "1.0.0",
-        "resolved": "file:a.tgz",
+        "resolved": archived.as_uri(),
         "integrity": f"sha512-{'A' * 86}==",
     }
     lock = {"name": "decks", "lockfileVersion": 3}
@@ -437,7 +437,23 @@ def test_a_download_with_another_checksum_is_not_used(project, monkeypatch):
     (package.parent / "package-lock.json").write_text(json.dumps(lock))
     with pytest.raises(Problem, match="checksum"):
         decks.packages()
-    assert not (project / ".npm" / "installed.json").exists()
+    assert not list(project.glob(".npm*"))
+
+
+def test_processes_that_need_the_same_packages_do_not_disturb_each_other(
+    project, monkeypatch
+):
+    def meanwhile(folder):
+        """Finish later than another process that does the same."""
+        Path(".npm").mkdir()
+        lock = (decks.HERE / "package-lock.json").read_text("utf-8")
+        Path(".npm/installed.json").write_text(lock, encoding="utf-8")
+        Path(".npm/in_use").touch()
+
+    monkeypatch.setattr(decks, "download", meanwhile)
+    decks.packages()
+    assert Path(".npm/in_use").exists()
+    assert [it.name for it in project.glob(".npm*")] == [".npm"]
 
 
 def test_decks_of_a_notebook_that_was_not_run_get_one_sentence(project):

@@ -112,6 +112,12 @@ def environment(folder, python=sys.executable):
         home, compiled = str(folder / "home"), {}
         os.makedirs(home, exist_ok=True)
     programs = os.path.dirname(python)
+    # npm has its own name for the certificates that everybody else uses.
+    certificates = {
+        "NODE_EXTRA_CA_CERTS": passed[name]
+        for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+        if name in passed
+    }
     here = {*passed.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"}
     no_proxy = ",".join(sorted(here - {""}))
     return {
@@ -158,6 +164,7 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
+        **certificates,
         # Make git ignore the user's settings and hooks. Also stop git from
         # rewriting a repository's index when it only reads.
         "GIT_CONFIG_GLOBAL": os.devnull,

