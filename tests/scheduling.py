@@ -170,6 +170,6 @@ class Table:
             out.line(f"{seconds:7.1f} s  {unit}")
         busy = sum(self.parts.values()) / (self.processes * wall)
         out.line(
-            f"{wall:.0f} s in total. {self.processes} processes ran tests for "
-            f"{busy:.0%} of this time, and the cores were {load:.0f}% busy."
+            f"{wall:.0f} s in total, in {self.processes} process(es). They ran "
+            f"tests for {busy:.0%} of it, and the cores were {load:.0f}% busy."
         )

@@ -696,7 +696,9 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
     assert ours["NO_PROXY"] == "127.0.0.1,example.org,localhost"
     useful["NO_PROXY"] = ours["NO_PROXY"]
     assert {name: ours.get(name) for name in useful} == useful
-    assert ours["NODE_EXTRA_CA_CERTS"] == "/etc/ours.pem", "npm needs them."
+    assert ours["NODE_EXTRA_CA_CERTS"] == "/etc/ours.pem", (
+        "npm needs this variable."
+    )
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
     # A second call changes nothing. This matters because our commands start

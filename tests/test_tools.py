@@ -444,7 +444,7 @@ def test_processes_that_need_the_same_packages_do_not_disturb_each_other(
     project, monkeypatch
 ):
     def meanwhile(folder):
-        """Finish later than another process that does the same."""
+        """Install the same packages, as another process might do meanwhile."""
         Path(".npm").mkdir()
         lock = (decks.HERE / "package-lock.json").read_text("utf-8")
         Path(".npm/installed.json").write_text(lock, encoding="utf-8")

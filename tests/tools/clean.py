@@ -112,7 +112,7 @@ def environment(folder, python=sys.executable):
         home, compiled = str(folder / "home"), {}
         os.makedirs(home, exist_ok=True)
     programs = os.path.dirname(python)
-    # npm has its own name for the certificates that everybody else uses.
+    # npm has its own variable for the certificates that other programs use.
     certificates = {
         "NODE_EXTRA_CA_CERTS": passed[name]
         for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")

