@@ -1,4 +1,4 @@
-"""What the tests of the live decks and of the static decks share."""
+"""Provide the fixtures that tests of live decks and static decks share."""
 
 import contextlib
 import shutil
@@ -25,7 +25,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
-    """Return a copy of the project, which a live deck may change."""
+    """Return a copy of the project that a live deck may change."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("tests", "notebooks", "img"):
         shutil.copytree(ROOT / name, folder / name)

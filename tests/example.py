@@ -1,4 +1,4 @@
-"""A session of a few cells with its solutions, in which the tests plant faults."""
+"""Build a small example session, in which the tests plant faults."""
 
 import shutil
 from pathlib import Path
@@ -31,13 +31,16 @@ WRONG = "# %% 1: square of the radius\nanswer_1 = 9\n"
 
 
 def text(source, kind="-", **metadata):
-    """Return a Markdown cell with a slide type."""
+    """Return a Markdown cell with the given slide type."""
     metadata["slideshow"] = {"slide_type": kind}
     return nbformat.v4.new_markdown_cell(source, metadata=metadata)
 
 
 def code(source, count, output="", **metadata):
-    """Return a code cell that was the `count`-th to run and printed `output`."""
+    """Return an executed code cell that printed `output`.
+
+    `count` is the execution count of the cell.
+    """
     outputs = [nbformat.v4.new_output("stream", text=output)] if output else []
     return nbformat.v4.new_code_cell(
         source, execution_count=count, outputs=outputs, metadata=metadata
@@ -68,7 +71,10 @@ def notebook(cells):
 
 
 def session():
-    """Return the example session: areas of circles, and one exercise."""
+    """Return the example session, which computes the areas of circles.
+
+    The session has one exercise.
+    """
     return notebook(
         [
             text("# Intuitive AI\n\n## Areas", "slide"),
@@ -94,7 +100,7 @@ def session():
 
 
 def solutions():
-    """Return the solutions to the example session."""
+    """Return the notebook with the solutions to the example session."""
     shown = nbformat.v4.new_output(
         "execute_result",
         data={
@@ -117,16 +123,16 @@ def solutions():
 
 
 def write(pair, nb):
-    """Write both halves of a pair, so that they agree."""
+    """Write both halves of a pair so that they agree."""
     nb.metadata["checksum"] = checksum(content(nb))
     write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
     write_safely(pair.with_suffix(".md"), as_md(nb))
 
 
 def project_in(folder):
-    """Make a copy of the project in a folder, with the example as its only session.
+    """Copy the project into a folder, with the example as its only session.
 
-    Returns the path of the example without its suffix.
+    Return the path of the example without its suffix.
     """
     skipped = shutil.ignore_patterns("__pycache__", "wrong_answers")
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)

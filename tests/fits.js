@@ -1,14 +1,15 @@
-// Walks through a deck from the slide that it shows to the last one, and
-// measures each slide as the room sees it.
+// Walk through a deck from the current slide to the last one, and measure each
+// slide as the audience sees it.
 //
-// It shows all fragments of a slide, measures it, and presses the space bar with
-// events that the deck cannot distinguish from a person's.
+// On each slide, we show all fragments, measure the slide, and press the space
+// bar. The deck cannot distinguish these key events from a person's.
 //
-// Takes { width, height }, the viewport in px; { text, code, label }, the smallest
-// sizes of letters in px at 1280x720; { labels }, the size of a plot's letters
-// in px of the stored picture; and { slides }, how many slides to measure at
-// most. Returns one list for each slide that it reached, with a sentence for
-// each thing that does not fit: the element, what is wrong, and by how many px.
+// `width` and `height` are the viewport in px. `text`, `code` and `label` are
+// the smallest font sizes that are allowed, in px at 1280x720. `labels` is the
+// font size in plots, in px of the stored picture. At most `slides` slides are
+// measured. The result has one list for each of these slides, with a sentence
+// for each thing that does not fit. The sentence names the element and says
+// what is wrong and by how many px.
 async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   const NEVER_SEEN =
     "script, style, aside.notes, .MJX_Assistive_MathML, mjx-assistive-mml, " +
@@ -48,21 +49,22 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
     say(element, "is beyond the upper edge", -box.top);
     for (const [, it] of edge) {
       if (box.right > it.left && box.left < it.right)
-        say(element, "stands on the footer", box.bottom - it.top);
+        say(element, "overlaps the footer", box.bottom - it.top);
     }
     for (const { x, y, frame } of clipping(element)) {
       if (x) {
-        say(element, "is clipped at its right", box.right - frame.right);
-        say(element, "is clipped at its left", frame.left - box.left);
+        say(element, "is clipped on the right", box.right - frame.right);
+        say(element, "is clipped on the left", frame.left - box.left);
       }
       if (y) {
-        say(element, "is clipped at its foot", box.bottom - frame.bottom);
-        say(element, "is clipped at its head", frame.top - box.top);
+        say(element, "is clipped at the bottom", box.bottom - frame.bottom);
+        say(element, "is clipped at the top", frame.top - box.top);
       }
     }
   }
 
-  // What can cut off an element. This is stored, because many boxes share it.
+  // Return the frames that can cut off an element. Many boxes share these
+  // frames, so we store them.
   function clipping(element) {
     if (element === slide) return [];
     if (!frames.has(element)) {
@@ -129,7 +131,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   }
 
   // Our live decks pass the key on as a message, so the slide changes a little
-  // later. After a fifth of a second, it does not change any more.
+  // later. If it hasn't changed after a fifth of a second, it won't.
   async function press() {
     const space = { key: " ", code: "Space", keyCode: 32, bubbles: true, cancelable: true };
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", space));
@@ -141,7 +143,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   const problems = new Map();
   while (problems.size < slides && !problems.has((slide = shown()))) {
     slide.querySelectorAll(".fragment").forEach((it) => it.classList.add("visible"));
-    // JupyterLab lays out its editors in the next frame, and all else at once.
+    // JupyterLab lays out its editors only in the next frame.
     if (slide.querySelector(".cm-editor")) await new Promise(requestAnimationFrame);
     problems.set(slide, measure());
     if (problems.size < slides) await press();

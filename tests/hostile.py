@@ -1,7 +1,7 @@
-"""The home folder and the environment of somebody who has configured everything.
+"""Create a home folder and an environment full of hostile settings.
 
-All of these settings would change what our commands do or write, if they were
-used.
+Each of these settings would change what our commands do or write if the
+commands used it.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sessions import write_safely
 
-# A Python file that leaves a trace when something runs it.
+# A line of Python that leaves a trace when something runs it.
 MARK = "import builtins; builtins.theirs = 1\n"
 BROKEN_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 HOOK = "#!/bin/sh\nexit 1\n"
@@ -57,7 +57,7 @@ FILES = {
     "python/usercustomize.py": MARK,
     "python/nbformat.py": "raise ImportError('theirs')\n",
     "startup.py": MARK,
-    # These files are in the folder above the project, too.
+    # These files are also written into the folder above the project.
     ".codespellrc": "[codespell]\nignore-regex = .*\n",
     "matplotlibrc": "lines.linewidth: 9\n",
     "pytest.ini": "[pytest]\naddopts = --collect-only\n",
@@ -160,7 +160,7 @@ VARIABLES = {
 
 
 def write_home(home):
-    """Write all these files into a home folder, and some of them into the one above."""
+    """Write all these files into a home folder, and some into its parent."""
     for name, text in FILES.items():
         text = text.replace("{home}", str(home))
         write_safely(home / name, text)
@@ -171,8 +171,8 @@ def write_home(home):
 
 
 def plain_environment(home):
-    """Return the environment of somebody who has configured nothing in it."""
-    # Caches are shared, because otherwise searching for fonts would take
+    """Return the environment of a user who has configured nothing."""
+    # Share the caches, because searching for fonts would otherwise take
     # minutes.
     caches = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     return {
@@ -183,15 +183,15 @@ def plain_environment(home):
 
 
 def environment(home):
-    """Return the environment of somebody who has configured all of it."""
+    """Return the environment of a user who has set every variable."""
     theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
     return plain_environment(home) | theirs
 
 
 def files_in(folder, without=()):
-    """Return the contents of the files in a folder by name, except caches.
+    """Return the contents of a folder's files, in a dict keyed by name.
 
-    Takes: `folder`; `without`, the names of other folders to leave out.
+    Caches are left out, and so are other folders whose names are in `without`.
     """
     skipped = {"__pycache__", ".cache", *without}
     found = {}

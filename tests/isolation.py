@@ -1,8 +1,8 @@
-"""Puts pytest, and everything that the tests start, into a clean environment.
+"""Put pytest and everything that the tests start into a clean environment.
 
-The Makefile has done so already, but an editor or a git hook has not. This is
-the first plugin in pyproject.toml, because the next ones read the environment
-as soon as they are imported.
+The Makefile already does this, but an editor or a git hook does not. This is
+the first plugin in pyproject.toml, because the other plugins read the
+environment as soon as they are imported.
 """
 
 import os
@@ -12,8 +12,8 @@ import tempfile
 import pytest
 from clean import enter
 
-# Environment variables by which pytest's own processes and editors
-# communicate.
+# pytest's own processes and editors communicate through these environment
+# variables.
 KEPT = ("PYTEST_XDIST_*", "TEST_RUN_PIPE", "VSCODE_*", "PYCHARM*", "_JB_*")
 THEIR_OPTIONS = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
 FOLDER = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -22,8 +22,8 @@ enter(FOLDER.name, keep=KEPT)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Undo the options that a user has set for all projects."""
-    # pytest puts these options between ours and those of the command line.
+    """Remove the options that a user has set for all projects."""
+    # pytest puts these options between ours and those from the command line.
     start = len(early_config.getini("addopts"))
     end = start + len(THEIR_OPTIONS)
     if args[start:end] == THEIR_OPTIONS:
@@ -32,5 +32,5 @@ def pytest_load_initial_conftests(early_config, parser, args):
 
 
 def pytest_unconfigure():
-    """Remove the files of the tests' environment."""
+    """Delete the folder with the files of the tests' environment."""
     FOLDER.cleanup()

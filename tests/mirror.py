@@ -1,4 +1,4 @@
-"""A package mirror on the loopback address, and a small project that uses it."""
+"""Set up a package mirror on this machine, and a project that uses it."""
 
 import contextlib
 import functools
@@ -14,11 +14,11 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[1]
-# The public index and its files, as our own lock file names them.
+# The addresses of the public index and its files in our own lock file.
 LOCK = (ROOT / "uv.lock").read_text("utf-8")
 PYPI = re.search(r'registry = "(.+?)"', LOCK)[1]
 FILES = re.search(r'url = "(https://.+?/packages)/', LOCK)[1]
-NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
+NOWHERE = "http://127.0.0.1:9"  # nothing listens on this port
 # A self-signed certificate for 127.0.0.1, and its key.
 CERTIFICATE = """\
 -----BEGIN PRIVATE KEY-----
@@ -51,7 +51,7 @@ PROGRAMS = ["sh", "mkdir", "grep", "sed", "awk", "cat", "tail", "env"]
 
 
 def write_wheel(folder, name):
-    """Write a package that has a program of the same name; return its path."""
+    """Write a package with a program of the same name; return its path."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     files = {
@@ -72,7 +72,10 @@ def write_wheel(folder, name):
 
 
 class Mirror(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; can also interrupt a download, or refuse everything."""
+    """A request handler that serves a folder like a package mirror.
+
+    It can also interrupt downloads or refuse every request.
+    """
 
     status = 0
     breaks_off = False
@@ -81,7 +84,7 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
         """Don't log anything."""
 
     def do_GET(self):
-        """Serve a file, or half of it if downloads should be interrupted."""
+        """Serve a file, or only half of it to simulate an interruption."""
         if self.status:
             self.send_error(self.status)
         elif self.breaks_off and self.path.endswith(".whl"):
@@ -94,16 +97,16 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def do_CONNECT(self):
-        """Act as a proxy that refuses everything."""
+        """Act as a proxy that refuses every connection."""
         self.send_error(self.status)
 
 
 @contextlib.contextmanager
 def serving(folder, tls="", **settings):
-    """Serve a folder on the loopback address, and yield its address.
+    """Serve a folder on the loopback address, and yield the address.
 
-    Takes: `folder`; `tls`, the path of a certificate with its key, if TLS
-    should be used; `settings`, attributes of Mirror.
+    `tls` is the path of a certificate with its key, if TLS should be used.
+    `settings` become attributes of Mirror.
     """
     handler = type("Handler", (Mirror,), settings)
     server = http.server.ThreadingHTTPServer(
@@ -125,9 +128,9 @@ def serving(folder, tls="", **settings):
 
 
 def write_site(folder):
-    """Write the pages of a mirror that has `tiny`, and of an empty one.
+    """Write the pages of a mirror that has `tiny`, and of an empty mirror.
 
-    The first one also has a package with the name of JAX's package for a GPU.
+    The first mirror also has a package with the name of JAX's GPU package.
     """
     (folder / "empty").mkdir()
     for name in ("tiny", "jax_cuda13_plugin"):
@@ -141,7 +144,10 @@ def write_site(folder):
 
 
 def write_project(folder, uv, mirror):
-    """Write a project that needs `tiny`; its uv.lock names pypi.org, like ours."""
+    """Write a project that needs `tiny`.
+
+    As in our own project, uv.lock contains addresses on pypi.org.
+    """
     tools = folder / "tests" / "tools"
     tools.mkdir(parents=True)
     for name in (
@@ -169,7 +175,7 @@ def write_project(folder, uv, mirror):
 
 
 def write_programs(folder, **more):
-    """Link the programs that every machine has, and some others, into a folder."""
+    """Fill a folder with links to the usual programs and to some others."""
     folder.mkdir()
     for name in PROGRAMS:
         (folder / name).symlink_to(shutil.which(name))

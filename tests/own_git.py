@@ -1,4 +1,4 @@
-"""git for tests, isolated from the user's settings and our own repository."""
+"""Run git in tests, isolated from the user's settings and our repository."""
 
 import os
 import subprocess
@@ -8,11 +8,12 @@ def git(folder, *arguments):
     """Run git in a folder, isolated from everything else on this machine.
 
     Tests may be started from a git hook, whose environment names the real
-    repository and its index. So we use an environment of our own, which only
-    takes the paths of programs from the outer one. No settings, hooks,
-    templates or repositories outside the folder are found. Takes: `folder`, a
-    Path; `arguments` for git. Returns what git prints. Raises
-    CalledProcessError if git fails.
+    repository and its index. So we build our own environment, which takes only
+    PATH from the outer one. In this environment, git does not find any
+    settings, hooks, templates or repositories outside the folder.
+
+    `folder` is a Path, and `arguments` are passed to git. Return what git
+    prints. Raise CalledProcessError if git fails.
     """
     nothing = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
     who = {"NAME": "test", "EMAIL": "test@localhost"}

@@ -1,8 +1,8 @@
-"""Extends nbval: tolerances for floats, errors for unexecuted cells, exercises.
+"""Extend nbval with float tolerances, stricter checks, and exercises.
 
-nbval has no settings for these, so its classes are extended here. This is a
-plugin that pyproject.toml loads by name. `pytest notebooks` would not load a
-conftest.py, and nobody would notice.
+nbval has no settings for these, so we extend its classes. pyproject.toml loads
+this plugin by name, because `pytest notebooks` would not load a conftest.py,
+and nobody would notice.
 """
 
 import math
@@ -15,7 +15,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
 # Settings that make JAX, NumPy and OpenBLAS compute as on an older processor.
-# NumPy uses x86-64's names for groups of instructions: v3 has AVX2 and FMA.
+# NumPy uses the x86-64 names for groups of instructions. For example, v3
+# includes AVX2 and FMA.
 OLDER = {
     "SSE4_2": {
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
@@ -28,25 +29,26 @@ OLDER = {
         "OPENBLAS_CORETYPE": "Haswell",
     },
 }
-# A decimal point or an exponent makes a float; an integer must match exactly.
-# The spaces around a float belong to it, because NumPy pads with them when a
-# final 0 is dropped.
+# Numbers with a decimal point or an exponent are floats, and integers must
+# match exactly. The spaces around a float count as part of it, because NumPy
+# pads with spaces when it drops a final 0.
 FLOAT = re.compile(
     r" *(?:[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+) *"
 )
 
 
-# In a cell with this tag, floats may differ by this much. It is for the scores
-# of trained nets, because another processor's rounding leads to a different
-# net.
+# In a cell with this tag, floats may differ by the amount that the tag states.
+# The tag is for the scores of trained nets, because another processor rounds
+# differently and so trains a different net.
 WITHIN = re.compile(r"within-(\d+(?:\.\d+)?)")
 
 
 class Text(str):
-    """An output that equals another one if their floats differ by 1e-3 at most.
+    """An output that equals another output if their floats almost agree.
 
-    If the cell has a tag like within-1.0, they may differ by `atol`, in the
-    printed unit.
+    The relative difference may be up to 1e-3. If the cell has a tag like
+    within-1.0, floats may also differ by that amount (`atol`) in the printed
+    unit.
     """
 
     __hash__ = None
@@ -79,7 +81,7 @@ sanitize, runtest, collect_init, collect = (
 
 
 def tolerant(cell, output):
-    """Return nbval's text of an output, to be compared with a tolerance."""
+    """Return the text of an output, ready to be compared with a tolerance."""
     text = sanitize(cell, output)
     if isinstance(text, str):
         text = Text(text)
@@ -90,7 +92,7 @@ def tolerant(cell, output):
 
 
 def only_if_stored(cell):
-    """Run and compare a cell; unlike nbval, refuse one that was never run."""
+    """Run a cell and compare its output; reject a cell that was never run."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
         cell.raise_cell_error(
             "This cell has never been executed: run `make run`."
@@ -105,25 +107,25 @@ def without_stderr(self, *args, **kwargs):
 
 
 class Proof(IPyNbCell):
-    """Code that runs after a notebook and prints nothing if all is well."""
+    """Code that runs after a notebook and fails if an exercise is wrong."""
 
     def reportinfo(self):
-        """Return the item's location, by its name instead of a cell number."""
+        """Return the item's location, with its name but no cell number."""
         return self.path, 0, f"{self.path.name}::{self.name}"
 
     def repr_failure(self, excinfo):
-        """Return what failed, without the code that only calls the check."""
+        """Return the error, without the code that only calls the check."""
         trace = getattr(excinfo.value, "inner_traceback", str(excinfo.value))
-        return f"{self.name}: the check said something else.\n{trace}"
+        return f"{self.name}: the check gave an unexpected answer.\n{trace}"
 
 
 def then_prove_exercises(self):
-    """Collect the cells of a notebook, then the proofs of its exercises.
+    """Collect a notebook's cells, followed by the proofs for its exercises.
 
     Both run in the same kernel, so that each notebook is executed only once.
     """
-    # This must wait, because the path to this module is only set after plugins
-    # load.
+    # This import must wait, because the path to the module is set only after
+    # plugins are loaded.
     from exercises import WRONG_ANSWERS, refused, solved
 
     yield from collect(self)
@@ -169,5 +171,5 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Let the kernels and this process compute like an older processor."""
+    """Make the kernels and this process compute as on an older processor."""
     os.environ.update(OLDER.get(config.getoption("--isa"), {}))

@@ -1,8 +1,8 @@
-"""Decides which tests run together, and shows how long each part took.
+"""Decide which tests run together, and show how long each part took.
 
 The tests run in several processes, one for each core. The tests of one unit
-share what is costly to set up (a kernel, a browser, a deck), so they run one
-after another in the same process. Long units start first, so that all
+share things that are costly to set up (a kernel, a browser, a deck), so they
+run one after another in the same process. Long units start first, so that all
 processes end at about the same time.
 """
 
@@ -15,8 +15,8 @@ import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Roughly how many seconds one unit of each kind of file takes; only the order
-# matters. A notebook states its own running time.
+# The approximate time in seconds that one unit takes, by kind of file. Only
+# the order matters. Each notebook states its own running time.
 SECONDS = {
     "test_setting_up.py": 80,
     "test_other_seeds.py": 60,
@@ -43,8 +43,9 @@ ASKED = pytest.StashKey[str]()
 def unit_of(nodeid):
     """Return the name of the unit of work that a test belongs to.
 
-    A unit is a notebook, or a file of tests. Some files take long, and each of
-    their tests is about one session. They have one unit for each session.
+    A unit is a notebook or a file of tests. Some files take a long time, and
+    each of their tests is about one session, so these files have one unit for
+    each session.
     """
     path, _, name = nodeid.partition("::")
     session = re.search(r"\[.*?(\d\d_\w+)", name)
@@ -53,7 +54,7 @@ def unit_of(nodeid):
 
 
 def part_of(nodeid):
-    """Return the part of the final table in which a test is counted."""
+    """Return the row of the final table in which a test is counted."""
     path = Path(nodeid.partition("::")[0])
     if path.suffix == ".ipynb":
         return "solutions" if path.parent.name == "solutions" else "sessions"
@@ -61,7 +62,7 @@ def part_of(nodeid):
 
 
 def seconds_of(path):
-    """Return roughly how many seconds a unit of this file takes."""
+    """Estimate how many seconds a unit of this file takes."""
     if path.suffix == ".ipynb":
         said = re.search(r'"running_seconds": (\d+)', path.read_text("utf-8"))
         return int(said[1]) if said else 0
@@ -69,7 +70,7 @@ def seconds_of(path):
 
 
 class ByUnit(LoadScopeScheduling):
-    """Hand out whole units, in the order in which they were collected."""
+    """A scheduler that hands out whole units in the order of collection."""
 
     def _split_scope(self, nodeid):
         return unit_of(nodeid)
@@ -86,18 +87,19 @@ def pytest_addoption(parser):
     parser.addoption(
         "--session",
         default="",
-        help="run only what belongs to the session with this number",
+        help="run only the tests of the session with this number",
     )
 
 
 def pytest_configure(config):
-    """Find the session that was asked for, and start counting."""
-    # This must wait, because the path to these modules is only set after
-    # plugins load.
+    """Find the session that was asked for, and start the clock."""
+    # These imports must wait, because the path to the modules is set only
+    # after plugins are loaded.
     from sessions import Problem, find_session
 
     config.addinivalue_line(
-        "markers", "session(number): the tests of a file are about one session"
+        "markers",
+        "session(number): the tests in this file are about one session",
     )
     asked = config.getoption("--session")
     try:
@@ -121,7 +123,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def belongs(item, session):
-    """Return whether a test is about a session, given by its notebook's name."""
+    """Return whether a test is about the session with this name."""
     marker = item.get_closest_marker("session")
     if marker:
         return session.startswith(f"{int(marker.args[0]):02}_")
@@ -140,22 +142,22 @@ def pytest_collection_modifyitems(config, items):
 
 
 class Table:
-    """Counts the seconds of each test, and shows where the time went."""
+    """A record of how long each test took, printed as a table at the end."""
 
     def __init__(self, config):
         self.began = time.monotonic()
-        psutil.cpu_percent()  # the next call returns the load since this one
+        psutil.cpu_percent()  # starts measuring the load
         self.parts, self.units, self.tests = Counter(), Counter(), Counter()
         self.processes = config.getoption("numprocesses", None) or 1
 
     def pytest_runtest_logreport(self, report):
-        """Add the seconds for the setup, the run or the teardown of a test."""
+        """Add the time that a test's setup, call or teardown took."""
         self.parts[part_of(report.nodeid)] += report.duration
         self.units[unit_of(report.nodeid)] += report.duration
         self.tests[part_of(report.nodeid)] += report.when == "call"
 
     def pytest_terminal_summary(self, terminalreporter):
-        """Print the seconds for each part, the longest units, and the load."""
+        """Print the time for each part, the longest units, and the load."""
         if not self.tests:
             return
         wall, load = time.monotonic() - self.began, psutil.cpu_percent()
@@ -168,6 +170,6 @@ class Table:
             out.line(f"{seconds:7.1f} s  {unit}")
         busy = sum(self.parts.values()) / (self.processes * wall)
         out.line(
-            f"{wall:.0f} s in total. {self.processes} processes ran tests for "
-            f"{busy:.0%} of this time, and the cores were {load:.0f}% busy."
+            f"{wall:.0f} s in total, in {self.processes} process(es). They ran "
+            f"tests for {busy:.0%} of it, and the cores were {load:.0f}% busy."
         )

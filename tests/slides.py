@@ -1,4 +1,4 @@
-"""Lets tests open a deck in a real browser, walk through it, and measure it."""
+"""Open a deck in a real browser, walk through it, and measure its slides."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,8 +15,9 @@ LARGE = {"width": 1920, "height": 1080}
 STYLE = matplotlib.rc_params_from_file(
     NOTEBOOKS / "intuitive_ai.mplstyle", use_default_template=False
 )
-# The smallest font sizes, in px at 1280x720, and the font size in a plot, in
-# px of its picture, computed from points (72 per inch).
+# The smallest font sizes that are allowed, in px at 1280x720. The font size in
+# a plot (`labels`) is in px of its picture, computed from points (72 per
+# inch).
 LETTERS = {
     "text": 24,
     "code": 18,
@@ -30,7 +31,7 @@ COUNT = """[...document.querySelectorAll(".reveal .slides section")]
 SHOWN = f"""[...document.querySelectorAll("{SECTION}")]
             .filter((it) => it.checkVisibility()).at(-1)"""
 
-WAIT = 60_000  # ms, for a deck to open
+WAIT = 60_000  # how many ms a deck may take to open
 
 FORMULAS = """[...document.querySelectorAll(
   ".reveal .slides :is(.MathJax, .MathJax_SVG, mjx-container)")]
@@ -50,14 +51,15 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
 
 
 def settle(page):
-    """Wait until our style and all of its fonts have been loaded."""
-    # RISE requests the style last, and does not wait for it.
+    """Wait until our style sheet and all of its fonts have been loaded."""
+    # RISE requests the style sheet last and does not wait for it.
     page.wait_for_function(
         "getComputedStyle(document.querySelector('.reveal'))"
         ".getPropertyValue('--u')"
     )
-    # Otherwise a font arrives after the first slide that uses it was measured.
-    # On a JupyterHub, one of the two addresses of each font does not answer.
+    # Otherwise, a font might arrive only after the first slide that uses it
+    # has been measured. On a JupyterHub, only one of the two addresses of each
+    # font works.
     lost = page.evaluate(
         """async () => {
           const ours = [...document.fonts]
@@ -80,15 +82,15 @@ def wait_for_rise(page, timeout=WAIT):
         timeout=timeout,
     )
     settle(page)
-    # RISE lays out the slides once more, a quarter of a second after it starts.
+    # RISE lays out the slides again a quarter of a second after it starts.
     page.evaluate("new Promise((done) => setTimeout(done, 250))")
 
 
 def wait_for_lab(page):
     """Wait until JupyterLab's deck is ready."""
     page.wait_for_selector(SECTION, timeout=WAIT)
-    # It shows the slides before it typesets formulas, so wait until no dollar
-    # signs are left.
+    # JupyterLab shows the slides before it typesets formulas, so wait until no
+    # dollar signs are left.
     page.wait_for_function(
         f"{COUNT} > 1 && ![...document.querySelectorAll('.jp-RenderedMarkdown')]"
         ".some((it) => /\\$[^$]+\\$/.test(it.textContent))",
@@ -98,9 +100,10 @@ def wait_for_lab(page):
 
 
 def measure(page, **options):
-    """Return what does not fit on each slide, from the one shown to the last.
+    """Return what does not fit on the current slide and on all later ones.
 
-    Takes: `options`, for example `slides=1` to measure only the slide shown.
+    `options` are passed to fits.js. For example, `slides=1` measures only the
+    current slide.
     """
     return page.evaluate(FITS, {**page.viewport_size, **LETTERS, **options})
 
@@ -109,8 +112,8 @@ def walk(page):
     """Walk through a deck from its first slide; return what does not fit."""
     first = page.evaluate_handle(SHOWN)
     problems = measure(page, slides=1)
-    # Press a real key once. For the other slides, the page itself moves on,
-    # which takes a tenth of the time.
+    # Press a real key only once. For the other slides, a script in the page
+    # sends the key, which is ten times as fast.
     page.keyboard.press("Space")
     page.wait_for_function(f"(first) => {SHOWN} !== first", arg=first)
     return problems + measure(page)
@@ -118,34 +121,34 @@ def walk(page):
 
 @dataclass
 class Deck:
-    """An open deck, and what was found on the way through its slides."""
+    """An open deck, and the problems found while walking through it."""
 
     page: Page
-    outside: list  # the addresses outside this machine that it requested
-    slides: list  # those of the notebook, each a list of cells
-    walks: list = field(default_factory=list)  # each has a list for each slide
-    title: str = ""  # from the slide that it showed first
-    shut_out: list = field(default_factory=list)  # what axe-core found there
+    outside: list  # addresses outside this machine that the deck requested
+    slides: list  # the notebook's slides, each a list of cells
+    walks: list = field(default_factory=list)  # each walk has a list per slide
+    title: str = ""  # the title on the first slide shown
+    shut_out: list = field(default_factory=list)  # what axe-core found
 
     def __post_init__(self):
-        """Check the first slide before anything is touched."""
+        """Check the first slide before any key is pressed."""
         self.title = self.page.inner_text(f"{SECTION} h1")
 
     def walk(self):
-        """Go through all slides and keep what does not fit."""
+        """Walk through all slides, and record what does not fit."""
         self.walks.append(walk(self.page))
 
     def enlarge(self):
-        """Go back to the first slide, on a larger screen."""
+        """Enlarge the screen, and go back to the first slide."""
         self.page.set_viewport_size(LARGE)
         self.page.evaluate("Reveal.slide(0, 0)")
 
     def assert_complete(self):
-        """Assert that the space bar has moved on through all slides."""
+        """Assert that the space bar reaches all slides."""
         for walked in self.walks:
             assert len(walked) == len(self.slides), (
-                f"The space bar reached {len(walked)} slides of "
-                f"{len(self.slides)}; walk through the deck to see why."
+                f"The space bar reached {len(walked)} of {len(self.slides)} "
+                "slides; walk through the deck to see why."
             )
 
     def assert_fitting(self):
@@ -155,7 +158,7 @@ class Deck:
         assert not problems, "\n".join(problems)
 
     def assert_explorables_move(self):
-        """Assert that pictures follow their sliders and the deck stays put."""
+        """Assert that each slider changes its picture but not the slide."""
         page = self.page
         for number, place in enumerate(page.evaluate(PLACES)):
             page.evaluate(GO, place)
@@ -172,16 +175,16 @@ class Deck:
                 "The slider does not respond to the arrow keys."
             )
             assert figure.locator("img").get_attribute("src") != before, (
-                "The picture does not follow its slider."
+                "Moving the slider does not change its picture."
             )
-            page.wait_for_timeout(200)  # a deck receives keys as messages
+            page.wait_for_timeout(200)  # a deck receives its keys as messages
             assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
                 "The arrow keys move the deck, but they should move the "
                 "slider."
             )
 
     def assert_typeset(self):
-        """Assert that all formulas are shown, and that none shows an error."""
+        """Assert that all formulas are rendered without errors."""
         prose = "\n".join(
             cell.source
             for slide in self.slides
@@ -190,8 +193,8 @@ class Deck:
         )
         shown, written = self.page.evaluate(FORMULAS), FORMULA.findall(prose)
         assert shown == len(written), (
-            f"{len(written)} formulas are written on the slides, and {shown} are "
-            "shown; look for a leftover $."
+            f"The slides contain {len(written)} formulas, but {shown} were "
+            "rendered; look for a leftover $."
         )
         wrong = self.page.locator(".MathJax_Error, mjx-merror, .merror")
         assert not wrong.count(), wrong.first.text_content()

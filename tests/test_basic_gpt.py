@@ -1,6 +1,6 @@
-"""Session 4 keeps its promises with bad input, after a stop, and on many devices.
+"""Test Session 4 with bad input, interruptions, and many devices.
 
-The code comes from the notebook: it is in the cells tagged `for-solutions`.
+The code under test comes from the notebook's cells tagged `for-solutions`.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from sessions import NOTEBOOKS, find_session, read_ipynb
 pytestmark = pytest.mark.session("4")
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
-# Session 4 asks for two devices, which must happen before any other test of
+# Session 4 asks for two devices. This must happen before any other test in
 # this process computes anything.
 jax.config.update("jax_num_cpu_devices", 2)
-# This prints how many devices there are, and the results of five steps on one
-# of them and on all. With several processes, which share no device, the result
-# for one is None.
+# This script prints the number of devices and the results of five steps, both
+# on one device and on all of them. If there are several processes, they share
+# no device, so the result for one device is None.
 ON_DEVICES = """
 import json, sys, jax
 jax.config.update("jax_num_cpu_devices", {devices})
@@ -43,7 +43,8 @@ print(json.dumps(found, default=lambda array: array.tolist()))
 """
 # The measured spread is 3e-6 for losses and 5e-6 for parameters.
 ROUNDING = 1e-4
-# This trains a tiny model for some steps, or continues, and then saves it.
+# This script trains a tiny model for some steps, or resumes its training, and
+# then saves the model.
 TRAINING = """
 import sys
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(session, tmp_path):
 
 
 def checkpoint_files(folder):
-    """Return the contents of all files in a folder by their names."""
+    """Return the contents of a folder's files, in a dict keyed by name."""
     return {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
 
 
@@ -138,7 +139,7 @@ def test_a_checkpoint_cut_short_costs_its_own_steps_alone(
     with pytest.raises(ValueError, match=r"Delete \S+200 to go on") as told:
         train(tiny, tmp_path, steps=300)
     assert checkpoint_files(tmp_path) == before
-    # Do what the sentence says.
+    # Follow the advice in the error message.
     (folder,) = re.findall(r"Delete (\S+) to go on", str(told.value))
     shutil.rmtree(folder)
     assert_same_parameters(
@@ -153,7 +154,10 @@ def assert_same_parameters(session, one, other):
 
 
 def train_in_a_process(folder, saved):
-    """Start a process that trains a tiny model, or continues, and saves it."""
+    """Start a process that trains a tiny model and saves it.
+
+    If the folder contains a checkpoint, the process resumes from it.
+    """
     program = TRAINING.format(
         folder=str(folder), saved=str(saved), steps=STEPS
     )
@@ -176,9 +180,9 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
     with process:
         for line in process.stdout:
             if " 100 steps" in line:
-                process.kill()  # whatever it is doing at the moment
+                process.kill()  # at an arbitrary moment
                 break
-    assert process.returncode == -signal.SIGKILL, "It ended by itself."
+    assert process.returncode == -signal.SIGKILL, "The process was not killed."
     assert not saved.exists()
     done = [int(it.name) for it in folder.iterdir() if it.name.isdigit()]
     assert 100 <= max(done) < STEPS
@@ -187,7 +191,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(session, tmp_path):
         said = process.stdout.read()
         errors = process.stderr.read()
     assert process.returncode == 0, errors
-    assert " 100 steps" not in said, "It started over instead of going on."
+    assert " 100 steps" not in said, "Training started over."
     resumed, at_once = (
         session["GPT"](session["tiny"], session["nnx"].Rngs(seed))
         for seed in (1, 2)
@@ -234,7 +238,7 @@ def test_weights_with_another_label_are_refused(
     model = session["GPT"](session["tiny"], session["nnx"].Rngs(0))
     path = tmp_path / "weights.safetensors"
     session["save_weights"](path, model)
-    session["load_weights"](path, model)  # unchanged, it is accepted
+    session["load_weights"](path, model)  # an unchanged file is accepted
     arrays, label = session["read_weights"](path)
     if fault == "label":
         label = None
@@ -252,8 +256,7 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights have changed: bring their card in data/README.md up to "
-        "date."
+        "The weights have changed: update their card in data/README.md."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))
@@ -297,9 +300,9 @@ def start(devices, processes=1, number=0, port=0):
 
 
 def ends_of(process, devices):
-    """Return what a process prints: its results on one and on all devices.
+    """Return the results that a process prints, for one device and for all.
 
-    If the process fails, raises AssertionError with its error message.
+    If the process fails, raise AssertionError with its error message.
     """
     code = CODE.replace('devices", 2', f'devices", {devices}')
     said, errors = process.communicate(code, timeout=300)
@@ -329,7 +332,7 @@ def test_two_processes_end_where_one_does(session):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     both = [start(4, 2, number, port) for number in (0, 1)]
-    # Start both at the same time, because each waits for the other.
+    # Start both processes at the same time, because each waits for the other.
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(lambda it: ends_of(it, devices=4), both))
     one = jax.devices()[0]
@@ -339,7 +342,7 @@ def test_two_processes_end_where_one_does(session):
         assert_alike(alone, together)
 
 
-# This uses GPT-2's published format for a model small enough for a test.
+# These tests use GPT-2's published format for a very small model.
 GPT2 = {"n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 40}
 MERGES = ["h e", "l l", "he ll", "\u0120 w", "\u0120w o", "hell o"]
 
@@ -391,7 +394,7 @@ def gpt2_folder(tmp_path_factory):
 
 
 def gpt2_in_numpy(weights, tokens):
-    """Return GPT-2's logits, computed without any library for neural nets."""
+    """Compute GPT-2's logits without any neural-net library."""
 
     def norm(x, name):
         x = x - x.mean(axis=-1, keepdims=True)
@@ -429,7 +432,7 @@ def gpt2_in_numpy(weights, tokens):
 
 
 def bpe_by_hand(text, vocab):
-    """Return the token ids of a text: its bytes, merged in GPT-2's order."""
+    """Return a text's token ids by merging its bytes in GPT-2's order."""
     symbols, numbers = byte_symbols(), []
     for word in re.findall(r" ?[a-z]+| ?[^\sa-z]+|\s+", text):
         parts = [symbols[it] for it in word.encode("utf-8")]

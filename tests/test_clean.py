@@ -1,4 +1,4 @@
-"""Of the user's settings, only the necessary ones reach our processes."""
+"""Test that only the necessary user settings reach our processes."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def theirs(monkeypatch, tmp_path):
 
 def test_what_people_need_passes_and_nothing_else(theirs, tmp_path):
     found = clean.environment(tmp_path)
-    # No proxy can reach our own servers.
+    # Our own servers must be reached without a proxy.
     needed = NEEDED | {"NO_PROXY": "127.0.0.1,localhost"}
     assert {name: found.get(name) for name in needed} == needed
     assert not {*HARMFUL} & {*found}

@@ -1,4 +1,4 @@
-"""What sessions claim holds on other devices, as far as a CPU can test it."""
+"""Test on a CPU whether the sessions' claims hold on other devices."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ from sessions import KERNELSPEC, NOTEBOOKS, all_pairs
 from tests.bench.device import LIKE, Watch, run_here
 from tests.plugin import OLDER, pytest_configure
 
-# tests/bench/device.py runs the others every week.
+# tests/bench/device.py runs the other sessions every week.
 FAST = [
     pair
     for pair in all_pairs()
@@ -53,8 +53,8 @@ def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
     run_here(pair, "gpu", watch)
     assert len(watch.seconds) > 30
     assert not watch.failed, (
-        "Ask for full precision where two results should be equal, and "
-        "otherwise allow for TF32: an error of about 1/1000 of each factor."
+        "Ask for full precision where two results should be equal. Elsewhere, "
+        "allow for TF32, which rounds each factor by about 1/1000."
     )
 
 
@@ -66,11 +66,11 @@ print(has["X86_V3"], zlib.crc32(jnp.tanh(x @ w / 10).tobytes()))"""
 
 
 @pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="this needs x86-64"
+    platform.machine() not in ("x86_64", "AMD64"), reason="needs x86-64"
 )
 def test_an_older_processor_is_imitated(monkeypatch):
     for name in OLDER["SSE4_2"]:
-        monkeypatch.setenv(name, "")  # and restored after the test
+        monkeypatch.setenv(name, "")  # monkeypatch restores it
     said = {}
     for isa in ("SSE4_2", "AVX2"):
         pytest_configure(SimpleNamespace(getoption=lambda _, isa=isa: isa))

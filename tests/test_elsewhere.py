@@ -1,7 +1,7 @@
-"""A session that is opened elsewhere gets what it needs, or says what is missing.
+"""Test that a notebook opened elsewhere gets its files or says what to do.
 
-Its first code cell does this. tests/bench/colab.py does the same with the
-libraries that Colab has.
+The first code cell of each session does this. tests/bench/colab.py tests the
+same thing with the libraries that Colab has.
 """
 
 import re
@@ -24,7 +24,7 @@ ROOT = Path.cwd()
 STYLE = "intuitive_ai.mplstyle"
 IN_PARTS = [it for it in SESSIONS if len(parts_of(read_ipynb(it).cells)) > 1]
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
-# Colab's own libraries must stay unchanged, because others depend on them.
+# Colab's own libraries must not change, because other libraries need them.
 KEPT = ("numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -42,14 +42,14 @@ def tagged(pair, tag):
 
 @pytest.fixture(scope="module")
 def code():
-    """Return the code of this cell, which is the same in all sessions."""
+    """Return the code of the cell that is tagged `fetch`."""
     (cell,) = tagged(SESSIONS[0], "fetch")
     return cell.source
 
 
 @pytest.fixture
 def started(monkeypatch, tmp_path):
-    """Start in an empty folder; return the programs started there, except git."""
+    """Work in an empty folder; return the programs started, except git."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
@@ -80,12 +80,14 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_begins_with_the_cell_that_fetches(session, code):
     (cell,) = tagged(session, "fetch")
-    assert cell.source == code, "It must be the same in all sessions."
+    assert cell.source == code, (
+        "The fetch cell must be the same in all sessions."
+    )
     assert cell.source.count(UNKNOWN) == 1
     assert cell == first_code_of(session)
     assert kind_of(cell) == "skip"
     assert not cell.outputs
-    # A part that starts with a fresh kernel may also be opened elsewhere.
+    # A later part may also be opened elsewhere, with a fresh kernel.
     in_part_2 = "for-part-2" in cell.metadata.tags
     assert in_part_2 == (session in IN_PARTS)
 
@@ -98,7 +100,7 @@ def test_beside_its_files_the_cell_does_nothing(
         Path(name).touch()
     Path("data").mkdir()
     before, known = Path.cwd(), dict(style.library)
-    if host:  # even if the address is not filled in, the files may be there
+    if host:  # without an address, the files may still exist
         monkeypatch.setenv(host, "x")
     else:
         code = code.replace(UNKNOWN, 'ADDRESS = "https://github.com/a/b"')
@@ -116,7 +118,7 @@ def test_on_colab_and_kaggle_it_fetches_files_and_libraries(
     start = Path.cwd()
     monkeypatch.setenv(host, "x")
     code = code.replace(UNKNOWN, f'ADDRESS = "{repository}"')
-    for _ in range(2):  # a restarted kernel is in its original folder again
+    for _ in range(2):  # a restarted kernel starts in its original folder
         monkeypatch.chdir(start)
         exec(code, {})
         assert Path(STYLE).exists() and Path("explorables.js").exists()

@@ -1,4 +1,4 @@
-"""An explorable follows its slider; without scripts, it shows its first state."""
+"""Test that explorables follow their sliders and work without scripts."""
 
 import json
 import re
@@ -9,11 +9,11 @@ from chromium import page_of
 from sessions import read_ipynb
 from slides import SESSIONS, SMALL
 
-MOST = 20_000  # characters in an output
+MOST = 20_000  # the most characters that an output may have
 
 
 def explorables_of(session):
-    """Return the HTML of each output of a session that contains an explorable."""
+    """Return the HTML of a session's outputs that contain an explorable."""
     htmls = [
         output["data"]["text/html"]
         for cell in read_ipynb(session).cells
@@ -36,7 +36,9 @@ def open_plain(browser, html, **settings):
     """Open an output as a separate page, and return the page."""
     page, outside = page_of(browser, viewport=SMALL, **settings)
     page.set_content(f"<main>{html}</main>")
-    assert not outside, "An explorable tried to load these from the network."
+    assert not outside, (
+        "An explorable tried to load something from the network."
+    )
     return page
 
 
@@ -65,7 +67,7 @@ def moved(page, act):
 def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
     page = open_plain(browser, html, has_touch=True)
     slider = page.locator(".explorable input[type=range]")
-    # Record the keys that the deck around it would receive.
+    # Record the keys that the surrounding deck would receive.
     page.evaluate(
         "window.heard = []; document.addEventListener("
         "'keydown', (event) => window.heard.push(event.key))"
@@ -170,14 +172,16 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
 
 @on_each
 def test_an_explorable_is_small_and_looks_the_same_on_any_page(html):
-    assert len(html) <= MOST, f"{len(html)} characters: use fewer points."
+    assert len(html) <= MOST, (
+        f"{len(html)} characters are too many: use fewer points."
+    )
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     svg = unquote(re.search(r'src="(.+?)"', html)[1])
     assert re.search(r"<rect width='\d+' height='\d+' fill='#", svg), (
         "Give the picture a background of its own."
     )
     points = " ".join(re.findall(r"points='(.*?)'", svg))
-    assert not re.search(r"\.\d\d", points), "Round the numbers."
+    assert not re.search(r"\.\d\d", points), "Round the numbers in the SVG."
 
 
 def test_session_2_has_explorables():

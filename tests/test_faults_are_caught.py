@@ -1,7 +1,7 @@
-"""The tests fail when they should: each fault planted in a copy is caught.
+"""Test that the tests fail when they should, by planting faults in copies.
 
-Tests that need a kernel are tried on a session of a few cells, and those that
-only read files on a copy of Session 2.
+Tests that need a kernel are tried on a session with only a few cells. Tests
+that only read files are tried on a copy of Session 2.
 """
 
 import re
@@ -32,7 +32,7 @@ def project(pytester):
 
 
 def cell(nb, text):
-    """Return the one code cell that contains `text`, and its number."""
+    """Return the only code cell that contains `text`, and its number."""
     cells = [c for c in nb.cells if c.cell_type == "code"]
     (found,) = [
         (number, c) for number, c in enumerate(cells) if text in c.source
@@ -41,9 +41,9 @@ def cell(nb, text):
 
 
 def failures(pytester, *arguments):
-    """Run pytest in the copy; return the names of failed tests, and the output."""
-    # Use one process and only the project's own plugins, not those of the
-    # outer run.
+    """Run pytest in the copy; return the failed tests and the output."""
+    # Use one process and only the project's own plugins, not the plugins of
+    # the outer run.
     result = pytester.runpytest_subprocess("-n0", "--color=no", *arguments)
     output = result.stdout.str()
     assert re.search(r"\d (passed|failed)", output), output
@@ -65,14 +65,14 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
     emptied, hollow = cell(nb, 'print("round")')
     hollow.outputs = []
 
-    # A cell, and whether it contains a fault.
+    # Each entry has a cell, and says whether the cell contains a fault.
     more = [
         (code("print(12.4)", 1, "12.5\n"), True),
-        # Another processor may round like this.
+        # Another processor may round the numbers like this.
         (code("print(12.4)", 1, "12.401\n"), False),
-        # NumPy pads with spaces when a final 0 is dropped.
+        # NumPy pads with spaces when it drops a final 0.
         (code('print("[4.22  4.066]")', 1, "[4.219 4.066]\n"), False),
-        # With such a tag, floats may differ more.
+        # With this tag, floats may differ by more.
         (code('print("62.5 %")', 1, "62.4 %\n", tags=["within-1.0"]), False),
         (code('print("62.5 %")', 1, "63.6 %\n", tags=["within-1.0"]), True),
         (code("print(not_defined)", 1, "1\n"), True),
@@ -105,8 +105,8 @@ def test_every_fault_in_an_exercise_is_caught(example, pytester):
     nb = read_ipynb(example)
     _, check = cell(nb, "verdict")
     for sound, faulty in (
-        ("that is the square", "correct: the square"),  # lets a mistake pass
-        ("answer_1 == 9", "answer_1 > 8"),  # fails on a string
+        ("that is the square", "correct: the square"),  # lets the mistake pass
+        ("answer_1 == 9", "answer_1 > 8"),  # raises an error on a string
     ):
         assert sound in check.source
         check.source = check.source.replace(sound, faulty)
@@ -128,7 +128,9 @@ def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
     paths = [f"{it}.ipynb" for it in (example, solutions)]
     failed, output = failures(pytester, *paths)
     assert failed == {"Exercise 1, solution"}, output
-    assert "Exercise 1, solution: the check said something else" in output
+    assert (
+        "Exercise 1, solution: the check gave an unexpected answer" in output
+    )
 
 
 def test_a_hanging_cell_is_ended_with_a_clear_message(example, pytester):

@@ -1,4 +1,4 @@
-"""The live decks fit and run, both in classic RISE and in JupyterLab."""
+"""Test that live decks fit and run, in classic RISE and in JupyterLab."""
 
 import json
 import os
@@ -23,12 +23,12 @@ from slides import (
 
 from tests import example
 
-SESSION = find_session("2")  # for what does not depend on the session
+SESSION = find_session("2")  # for tests that do not depend on the session
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
 def pytest_generate_tests(metafunc):
-    """Visit each session in turn; run the cells of only one, to save time."""
+    """Test every session, but run the cells of only one, to save time."""
     if "session" in metafunc.fixturenames:
         live = find_session(metafunc.config.getoption("live"))
         runs = metafunc.function is test_the_deck_runs_live
@@ -54,14 +54,14 @@ def server(project):
         said += line
     yield address[0]
     process.terminate()
-    process.wait(timeout=120)  # it stops every kernel first
+    process.wait(timeout=120)  # the server stops every kernel first
 
 
 def address_of(server, place, notebook):
-    """Return the address at which the server shows a notebook in this application.
+    """Return the address at which the server shows a notebook.
 
-    `reset` keeps JupyterLab from also opening what the previous page left
-    open.
+    `place` is the application. `reset` stops JupyterLab from reopening what
+    the previous page left open.
     """
     address = server.replace("nbclassic/notebooks", place)
     return address.replace(str(SESSION), str(notebook)) + "&reset"
@@ -83,8 +83,8 @@ def open_lab(page, server, session):
 def deck(request, browser, server, session):
     """Open a session's live deck for the first time, and walk through it.
 
-    This happens at both sizes in classic RISE, and at the smaller one in
-    JupyterLab's deck.
+    Classic RISE's deck is measured at both sizes, and JupyterLab's deck only
+    at the smaller size.
     """
     nb = read_ipynb(session)
     page, outside = page_of(browser, viewport=SMALL)
@@ -119,9 +119,7 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, (
-        "A deck tried to load these from the network, which is not allowed."
-    )
+    assert not deck.outside, "A deck tried to load something from the network."
 
 
 @in_classic_rise
@@ -155,8 +153,8 @@ def test_the_deck_runs_live(deck):
     assert not wrong, "\n".join(wrong)
     assert page.evaluate(outputs) == stored
 
-    # Run a cell as a presenter does, on the first slide with a single cell
-    # that prints.
+    # Run a cell as a presenter would, on the first slide that has just one
+    # cell and prints something.
     page.evaluate(
         """const slide =
              [...document.querySelectorAll(".slides section:not(.stack)")]
@@ -168,7 +166,7 @@ def test_the_deck_runs_live(deck):
            Reveal.slide(h, v, -1);  // all its fragments hidden"""
     )
     while not page.locator(f"{SECTION} .output_stream").is_visible():
-        page.keyboard.press("Space")  # it is in a fragment
+        page.keyboard.press("Space")  # the output is in a fragment
         page.wait_for_timeout(100)  # the deck receives the key as a message
     selected = page.locator(f"{SECTION} .code_cell.selected")
     selected.wait_for()
@@ -180,8 +178,8 @@ def test_the_deck_runs_live(deck):
     (problems,) = measure(page, slides=1)
     assert not problems, "\n".join(problems)
     assert not deck.outside
-    # The kernel uses memory for the session's data, and the server runs on for
-    # other tests.
+    # The kernel keeps the session's data in memory, and the server goes on
+    # running for other tests.
     page.evaluate("Jupyter.notebook.session.delete()")
 
 
@@ -191,7 +189,7 @@ def short(project):
     nb = read_ipynb(SESSION)
     fifth = slides_of(nb)[4][0]
     nb.cells = nb.cells[: nb.cells.index(fifth)]
-    del nb.metadata["jupytext"]  # it is not a pair
+    del nb.metadata["jupytext"]  # the notebook is not part of a pair
     path = SESSION.with_name("short")
     nbformat.write(nb, project / f"{path}.ipynb")
     return path
@@ -207,7 +205,7 @@ def test_the_speaker_window_shows_each_slides_notes(browser, server, short):
         notes = [c.source for c in slide if kind_of(c) == "notes"]
         if notes:
             words = re.sub(r"[*_`$>]", "", notes[0]).strip()[:40]
-            # The cell's source is there, too, but hidden.
+            # The page also contains the cell's source, but it is hidden.
             told = shown.get_by_text(words).filter(visible=True)
             told.first.wait_for(timeout=60_000)
         else:
@@ -240,8 +238,8 @@ def test_a_reader_sees_an_explorable_in_a_notebook(
     browser, server, project, place, name
 ):
     nb = read_ipynb(SESSION)
-    # One is enough, because JupyterLab only renders the cells that are in
-    # view.
+    # One explorable is enough, because JupyterLab renders only the cells that
+    # are in view.
     nb.cells = [
         next(
             cell
@@ -289,5 +287,7 @@ def test_a_deck_begins_with_the_part_that_was_asked_for(
     assert page.inner_text(f"{SECTION} h2").startswith("Part two")
     page.wait_for_selector(f"{SECTION} .output_stream:has-text('42')")
     ran = "Jupyter.notebook.get_cells().map((it) => it.input_prompt_number)"
-    assert page.evaluate(ran)[3] is None, "Only the part's start should run."
+    assert page.evaluate(ran)[3] is None, (
+        "Only the cell that starts the part should run."
+    )
     page.context.close()

@@ -1,4 +1,4 @@
-"""Session 5 keeps its promises: each model has a source, each request an answer.
+"""Test that Session 5 names sources for all models and answers requests.
 
 The server's code comes from the notebook's cells tagged `for-solutions`.
 """
@@ -27,7 +27,7 @@ YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
 DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month if the day is unknown
-PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
+PLAUSIBLE = {  # limits that catch a mistyped zero in the table
     "parameters_total": (1e8, 1e13),
     "parameters_active": (1e8, 1e13),
     "context": (128, 2e7),
@@ -36,9 +36,9 @@ PLAUSIBLE = {  # limits that a mistyped zero in the table would exceed
 
 
 def faults_of(models):
-    """Return what is wrong with a table of models, as a list of phrases.
+    """Return a list of what is wrong with a table of models.
 
-    Takes: the table, whose cells are strings (empty if nothing was published).
+    The table's cells are strings. They are empty if nothing was published.
     """
     if list(models.columns) != COLUMNS:
         return [f"the columns should be {', '.join(COLUMNS)}"]
@@ -47,7 +47,7 @@ def faults_of(models):
         name = row["name"]
         sources = row["source"].split(" ")
         if not all(it.startswith("https://") for it in sources):
-            faults.append(f"{name}: no source; add the address of one")
+            faults.append(f"{name}: there is no source, so add an address")
         if len(set(sources)) < len(sources):
             faults.append(f"{name}: the same source is listed twice")
         for column in ("date", "source_date"):
@@ -68,9 +68,9 @@ def faults_of(models):
         if not row["weights"]:
             faults.append(f"{name}: weights must be yes or no")
         elif row["weights"] == "yes" and row["licence"] == "proprietary":
-            faults.append(f"{name}: proprietary, yet with weights to download")
+            faults.append(f"{name}: proprietary, but the weights are open")
         elif row["weights"] == "no" and row["unrestricted_use"] == "yes":
-            faults.append(f"{name}: unrestricted use, yet no weights to use")
+            faults.append(f"{name}: unrestricted use, but without weights")
         if not (row["maker"] and row["licence"]):
             faults.append(f"{name}: maker or licence is missing")
         total, active = row["parameters_total"], row["parameters_active"]
@@ -91,7 +91,10 @@ def models():
 
 @pytest.fixture(scope="module")
 def session():
-    """Return the names that the session's cells define, while its server runs."""
+    """Return the names that the session's cells define.
+
+    The server of the session runs until the tests are done.
+    """
     names, here = {"__name__": "session"}, os.getcwd()
     os.chdir(NOTEBOOKS)
     try:
@@ -132,7 +135,7 @@ def test_the_readme_gives_a_rule_for_each_column():
         ("parameters_active", "9" * 12, "more parameters are active"),
         ("weights", "partly", "yes, no or empty"),
         ("weights", "", "yes or no"),
-        ("licence", "proprietary", "yet with weights"),
+        ("licence", "proprietary", "but the weights are open"),
         ("licence", "", "licence is missing"),
         ("name", "GPT-1", "listed twice"),
     ],

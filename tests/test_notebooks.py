@@ -1,6 +1,6 @@
-"""Every notebook keeps its promises; its two files are checked without a run.
+"""Test that notebooks follow our conventions, without running them.
 
-For each .ipynb, nbval checks that the outputs are those of a fresh run.
+For each .ipynb, nbval checks that the outputs match those of a fresh run.
 """
 
 import re
@@ -16,7 +16,8 @@ from sync import checksum, content
 from tests.plugin import FLOAT, WITHIN
 
 PAIRS = all_pairs()
-# How many cells of each notebook may stay uncompared; each cell says why.
+# How many cells of each notebook need not be compared. Each of these cells
+# says why.
 UNCOMPARED = {
     "notebooks/01_models_and_gradients": 2,
     "notebooks/02_neural_nets": 4,
@@ -63,8 +64,8 @@ def test_both_halves_of_a_pair_say_the_same(pair):
         f"{pair}.md and .ipynb differ: run `make sync`, then `make run`."
     )
     assert nb.metadata.get("checksum") == checksum(content(nb)), (
-        f"The checksum in {pair}.ipynb belongs to another text: run "
-        "`make sync`."
+        f"The checksum in {pair}.ipynb does not match its content: "
+        "run `make sync`."
     )
 
 
@@ -74,8 +75,8 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
         return [(c.cell_type, c.source, c.metadata) for c in nb.cells]
 
     assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
-        "Cells of the .ipynb have metadata that the .md lacks: `make run` "
-        "drops what an editor added; list your own metadata in "
+        "Cells in the .ipynb have metadata that the .md lacks. `make run` "
+        "removes what an editor added. List your own metadata in "
         "cell_metadata_filter in pyproject.toml."
     )
 
@@ -111,7 +112,7 @@ def test_outputs_hold_no_errors_warnings_or_times(pair):
                 f"{cell.source}\n{output.text}"
             )
         assert "execution" not in cell.metadata, (
-            "It has time stamps: run `make run`."
+            "This cell has time stamps: run `make run`."
         )
 
 
@@ -124,7 +125,7 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
     ]
     for cell in cells:
         assert len(cell.metadata.get("reason", "")) > 20, (
-            f'Write beside the tag why the output cannot be compared, reason="…":\n{cell.source}'
+            f'Beside the tag, say why the output cannot be compared, as in reason="…":\n{cell.source}'
         )
     for cell in code_cells(read_ipynb(pair)):
         if any(WITHIN.match(tag) for tag in cell.metadata.get("tags", [])):
@@ -134,8 +135,8 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
                 if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
-                f"Say why the output is compared with a tolerance, reason="
-                f'"…", and print what is compared as floats:\n{cell.source}'
+                f"Say why the output is compared with a tolerance, as in "
+                f'reason="…", and print the numbers as floats:\n{cell.source}'
             )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
@@ -153,17 +154,17 @@ def test_every_plot_and_picture_has_a_description(pair):
                 for output in cell.outputs
             ):
                 assert len(cell.metadata.get("alt", "")) > 40, (
-                    f'Describe the plot beside its code, alt="…":\n{cell.source}'
+                    f'Describe the plot beside its code, as in alt="…":\n{cell.source}'
                 )
         else:
             for alt, target in re.findall(
                 r"!\[([^\]]*)\]\(([^)]*)\)", cell.source
             ):
                 assert len(alt) > 40, (
-                    f"Describe {target} in its square brackets."
+                    f"Describe {target} between the square brackets."
                 )
                 assert (pair.parent / target).is_file(), (
-                    f"There is no {target}."
+                    f"The file {target} does not exist."
                 )
 
 
@@ -182,9 +183,9 @@ def test_code_is_short_enough_for_a_slide(pair):
         if cell.cell_type == "code":
             length = len(cell.source.splitlines())
             assert length <= 12, (
-                f"Over 12 lines: split this cell.\n{cell.source}"
+                f"This cell has more than 12 lines: split it.\n{cell.source}"
             )
-            # The deck folds the code of a picture.
+            # The deck folds away the code that draws a picture.
             if not any(
                 "image/png" in it.get("data", {}) for it in cell.outputs
             ):
@@ -192,7 +193,9 @@ def test_code_is_short_enough_for_a_slide(pair):
     assert median(lengths) <= 5
     for cell in code_cells(nb):
         for line in cell.source.splitlines():
-            assert len(line) <= 79, f"over 79 characters: break it.\n{line}"
+            assert len(line) <= 79, (
+                f"This line is longer than 79 characters.\n{line}"
+            )
 
 
 @on_every_session
@@ -208,7 +211,7 @@ def test_text_is_short_enough_for_a_slide(pair):
             words = len(prose.split())
             a_list = re.search(r"^(- |1\. )", cell.source, flags=re.M)
             assert words <= (60 if a_list else 45), (
-                f"{words} words: split it.\n{cell.source}"
+                f"This text has {words} words: split it.\n{cell.source}"
             )
 
 
@@ -224,8 +227,8 @@ def test_every_slide_that_asks_or_runs_has_notes_for_the_presenter(pair):
             if cell.cell_type == "markdown"
         )
         assert not (runs or asks) or len(shown) < len(slide), (
-            "Say in a cell of slide type notes what the presenter should do "
-            "here:\n" + shown[0].source
+            "Add a cell of slide type notes that says what the presenter "
+            "should do here:\n" + shown[0].source
         )
 
 
@@ -256,12 +259,12 @@ def test_every_prediction_is_answered_below_folded_away(pair):
         below = cells[start + 1 : end]
         answers = [kind for c, kind in below if c.source.startswith(ANSWER)]
         assert answers, (
-            f"Answer it below, in a cell that starts with {ANSWER}:\n"
+            f"Answer this below, in a cell that starts with {ANSWER}:\n"
             + cells[start][0].source
         )
     for cell, kind in cells:
         assert kind == "fragment" or "<details>" not in cell.source, (
-            f"What is folded must be a fragment in the deck:\n{cell.source}"
+            f"Folded text must be a fragment in the deck:\n{cell.source}"
         )
 
 
@@ -283,7 +286,7 @@ def test_every_exercise_is_a_task_a_gap_and_a_check(pair):
         ], f"exercise {number}: its three cells must follow one another"
         assert task.source.startswith(f"### Exercise {number}: ")
         assert task.source.count(HINT) == 1, (
-            f"Give one folded hint:\n{task.source}"
+            f"Give exactly one folded hint:\n{task.source}"
         )
         assert re.search(r"\*\*(Expect|Predict)", task.source), (
             f"Say what to expect, or ask for a prediction:\n{task.source}"
@@ -315,4 +318,6 @@ def test_every_exercise_has_its_solution_and_three_mistakes(pair):
             f"exercise {number}: the output of the check must be compared"
         )
         mistakes = [it for it in wrong_answers_to(pair) if it[0] == number]
-        assert len(mistakes) >= 3, f"exercise {number}: add typical mistakes"
+        assert len(mistakes) >= 3, (
+            f"exercise {number}: add at least three typical mistakes"
+        )

@@ -1,6 +1,6 @@
-"""Opening a notebook does not edit it, and a remote's keys don't leave the deck.
+"""Test that opening or presenting a notebook does not edit it.
 
-The server is started by somebody whose settings are as hostile as possible.
+The server is started by a user whose settings are as hostile as possible.
 """
 
 import contextlib
@@ -25,9 +25,10 @@ expect.set_options(
     timeout=30_000
 )  # on a busy machine, five seconds are not enough
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\S+\?token=(\S+)")
-# How a notebook is opened: as a deck in classic Jupyter and in JupyterLab, and
-# for reading. JupyterLab says that a file "has changed on disk" if Ctrl-S and
-# an autosave happen at the same time, so its deck is opened twice.
+# The ways to open a notebook: as a deck in classic Jupyter or in JupyterLab,
+# or for reading. JupyterLab says that a file "has changed on disk" if Ctrl-S
+# and an autosave happen at the same time, so its deck is opened once with
+# autosaves and once without.
 PLACES = {
     "rise": "nbclassic/notebooks",
     "lab deck": "rise",
@@ -53,7 +54,7 @@ import os, sys, matplotlib.pyplot as plt
 print(sys.prefix, "theirs" in globals(), os.environ.get("JAX_PLATFORMS"))
 print(plt.get_backend(), plt.rcParams["lines.linewidth"])"""
 
-# Settings that somebody may have in the home folder and in the environment.
+# Settings that a user may have in the home folder and in the environment.
 THEIR_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 THEIR_FILES = {
     ".jupyter/jupyter_server_config.py": "c.ServerApp.base_url = '/theirs/'",
@@ -119,9 +120,10 @@ def short_notebook():
 
 
 def write_short(pair):
-    """Write both halves of the short notebook, the .ipynb in another editor's form.
+    """Write both halves of the short notebook.
 
-    Returns what it must contain after an edit, apart from the edit.
+    The .ipynb is written in the form in which another editor would save it.
+    Return what it must contain after an edit, apart from the edit itself.
     """
     nb = cleaned(short_notebook())
     write_safely(pair.with_suffix(".md"), as_md(nb))
@@ -134,7 +136,7 @@ def write_short(pair):
 
 
 def without(nb, number):
-    """Return a notebook without what a run or an answer changes in a cell."""
+    """Return a notebook without the source and outputs of one cell."""
     nb = copy.deepcopy(nb)
     for name in ("source", "outputs", "execution_count"):
         del nb["cells"][number][name]
@@ -152,7 +154,7 @@ def files_in(folder):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Return the home folder of somebody who has configured everything."""
+    """Return the home folder of a user who has configured everything."""
     folder = tmp_path_factory.mktemp("home")
     for name, text in THEIR_FILES.items():
         write_safely(folder / name, text)
@@ -186,7 +188,7 @@ def server(project, home):
 
 
 def ask(base, token, path, content=None):
-    """Return a server's answer; PUT `content` if there is any."""
+    """Send a GET, or a PUT of `content`, and return the server's response."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(
         f"{base}/{path}",
@@ -323,17 +325,17 @@ def test_a_presenters_remote_works_as_in_any_deck(opened):
             expect(page.locator(f".reveal.{state}")).to_have_count(count)
     for key in ("F5", "Shift+F5"):
         press(key, "Four")
-        # A browser without a window ignores F5, so check whether the page
-        # stops the key.
+        # A headless browser ignores F5, so check whether the page stops the
+        # key.
         assert not page.evaluate(IS_LEFT_TO_BROWSER, "Shift+" in key), (
-            "The deck was reloaded, and what had been run is lost."
+            "The deck was reloaded, so all results are lost."
         )
 
 
 @in_decks
 def test_no_key_edits_the_notebook(opened, project):
     page = opened.page
-    letters = string.ascii_lowercase.replace("t", "")  # it opens a window
+    letters = string.ascii_lowercase.replace("t", "")  # T opens a window
     keys = [*letters, *string.digits, "Enter", "Delete", "Backspace", "Tab"]
     modified = [*letters, "ArrowUp", "ArrowDown", "Enter", "Minus", "Insert"]
     for modifier in ("Shift", "Alt", "Control", "Control+Shift"):
@@ -351,8 +353,8 @@ def test_no_key_edits_the_notebook(opened, project):
 
 def go_to_two(page):
     """Show the second slide; return its code."""
-    # A deck receives keys as messages, and on a busy machine it may still be
-    # moving to where the previous test has sent it.
+    # A deck receives its keys as messages. On a busy machine, it may still be
+    # moving to the slide that the previous test asked for.
     for _ in range(5):
         page.keyboard.press("Home")
         expect(heading(page)).to_contain_text("One")
@@ -365,7 +367,7 @@ def go_to_two(page):
 
 
 def selected(page):
-    """Return a slide's first code cell, once RISE has selected it."""
+    """Wait until RISE has selected a slide's first code cell; return it."""
     cell = page.locator(f"{SECTION} :is({CELLS})").first
     expect(cell).to_have_class(re.compile(r"\b(selected|jp-mod-active)\b"))
     return cell
@@ -393,7 +395,7 @@ def test_one_can_type_into_a_cell(opened):
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")
     page.keyboard.type(" T")
-    # These keys would split the cell, and add another one.
+    # These keys would split the cell and add a new one.
     for key in ("Control+Shift+Minus", "Alt+Enter", "Escape"):
         page.keyboard.press(key)
     expect(heading(page)).to_contain_text("Two")

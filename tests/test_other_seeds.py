@@ -1,4 +1,4 @@
-"""What a session claims also holds for seeds other than the one that it shows."""
+"""Test that each session's claims also hold with other seeds."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from sessions import NOTEBOOKS, all_pairs, read_ipynb
 
 SEEDED_CALLS = {"default_rng", "key", "PRNGKey", "Rngs"}
 SEEDED_ARGUMENTS = {"random_seed", "random_state", "seed"}
-# Random generators, and what a session that uses them must seed.
+# Sources of randomness, and the call or argument that must seed each of them.
 NEEDED = {
     "np.random.": "default_rng",
     "jax.random.": "key",
@@ -23,8 +23,8 @@ NEEDED = {
 SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
-# The time for each session; a longer one is tried only if `--seeds` asks for
-# it.
+# The time for each session. A session that takes longer is tried only if
+# `--seeds` asks for it.
 SECONDS = 60
 # Session 4 asks for two devices, which is no longer possible once a process
 # has computed something.
@@ -32,9 +32,10 @@ jax.config.update("jax_num_cpu_devices", 2)
 
 
 class OtherSeeds(ast.NodeTransformer):
-    """Shift every seed that is written in the code, and collect their names.
+    """Shift all seeds that are written in the code.
 
-    `unseeded` lists the calls that draw without any seed.
+    `moved` collects the names of their functions and arguments, and `unseeded`
+    lists the calls that draw random numbers without a seed.
     """
 
     def __init__(self, shift):
@@ -74,7 +75,7 @@ class OtherSeeds(ast.NodeTransformer):
         return node
 
     def visit_loop(self, node):
-        """Shift the seeds of a loop: `(0, 1, 2)` or `range(3)`."""
+        """Shift the seeds that a loop runs over, such as `range(3)`."""
         self.generic_visit(node)
         name, seeds = getattr(node.target, "id", ""), ast.unparse(node.iter)
         written = re.fullmatch(r"(range)?\([\d, ]+\)", seeds)
@@ -88,9 +89,10 @@ class OtherSeeds(ast.NodeTransformer):
 
 
 def code_of(pair):
-    """Return the code of a session and of its solutions as one program.
+    """Return the code of a session and its solutions as one program.
 
-    The solutions' first cell, which runs cells of the session, is left out.
+    The first cell of the solutions is left out, because it runs cells of the
+    session.
     """
     nb, solutions = read_ipynb(pair), read_ipynb(solutions_of(pair))
     tagged = {
@@ -107,7 +109,7 @@ def code_of(pair):
 
 
 def seeds_for(session):
-    """Return how many other seeds to try for a session, from none to ten."""
+    """Return how many other seeds to try for a session, from zero to ten."""
     once = sum(
         read_ipynb(pair).metadata["running_seconds"]
         for pair in (session, solutions_of(session))
@@ -128,11 +130,11 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def as_in_a_fresh_kernel(monkeypatch, session):
-    """Start like a kernel: in notebooks/, with nothing drawn or compiled."""
+    """Start as a fresh kernel does, with no figures or compiled code."""
     monkeypatch.chdir(NOTEBOOKS)
     matplotlib.use("agg")
-    # PyTensor, which Bambi imports, switches this on only when it is first
-    # imported. Each session must start as if its own imports were the first.
+    # PyTensor, which Bambi imports, switches this option on only when it is
+    # first imported. Each session must start as if nothing had been imported.
     jax.config.update("jax_enable_x64", "import bambi" in code_of(session))
     yield
     plt.close("all")
@@ -142,14 +144,14 @@ def as_in_a_fresh_kernel(monkeypatch, session):
 
 @pytest.mark.usefixtures("as_in_a_fresh_kernel")
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ArviZ's
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from ArviZ
 def test_every_claim_holds_with_other_seeds(session, seed):
     program = OtherSeeds(1000 * seed)
     code = code_of(session)
     tree = ast.fix_missing_locations(program.visit(ast.parse(code)))
     needed = {name for use, name in NEEDED.items() if use in code}
     assert program.moved and needed <= program.moved, (
-        f"{session}: a seed is missing, only {program.moved} were found: seed the "
+        f"{session}: a seed is missing. Only {program.moved} were found. Seed the "
         "data, the parameters and the sampler."
     )
     assert not program.unseeded, f"{session}: seed {program.unseeded}."

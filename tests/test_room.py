@@ -1,7 +1,7 @@
-"""Checks what is quick to check about a room of people on a JupyterHub.
+"""Test those parts of the JupyterHub benchmark that are quick to test.
 
-Simulating the room takes minutes, so CI runs tests/bench/room.py only once a
-week.
+Simulating the whole room takes minutes, so CI runs tests/bench/room.py only
+once a week.
 """
 
 import json
@@ -45,7 +45,7 @@ def test_a_room_sees_errors_and_missing_outputs(bench):
         cell("stdout", error="NameError"),
         cell("text/plain"),
         cell(done=False),
-        cell("stdout"),  # more than before does not count as a failure
+        cell("stdout"),  # an additional output is not a failure
     ]
     said = "\n".join(failures(cells, stored))
     for words in ("NameError", "lacks its ['image/png", "2 was not run"):
@@ -67,11 +67,11 @@ def test_the_page_for_teachers_says_what_was_measured(bench, tmp_path):
     user = yaml.safe_load(values)["singleuser"]
     guarantee = int(user["memory"]["guarantee"].removesuffix("M"))
     assert 0 <= guarantee - room["rss_gib"] * 1024 < 100
-    # As the page says, 25 cores for a hundred people need four times as long.
+    # The page assumes 25 cores for a hundred people, which is a quarter each.
     assert user["cpu"]["guarantee"] == 25 / 100 == 1 / 4
     assert int(user["memory"]["limit"].removesuffix("G")) > pages.SESSION_4_GIB
 
-    # The link has the form that room.py follows.
+    # The link has the same form as the one that room.py follows.
     (link,) = re.findall(r"```text\n(.+?)```", text, re.S)
     theirs = urllib.parse.urlparse("".join(link.split()))
     tried = (
@@ -93,7 +93,7 @@ def test_binder_gets_the_settings_of_our_decks(tmp_path):
     assert re.search(r"nbgitpuller==[\d.]+$", said, re.M)
     (program,) = re.findall(r"^python (\S+)$", said, re.M)
 
-    # This uses a separate environment, as an image does.
+    # Use a separate environment, as a container image does.
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True
     )

@@ -1,6 +1,6 @@
-"""On every machine, our commands work or say what to do.
+"""Test that our commands work on every machine or say what to do.
 
-Whatever people have configured stays unchanged and does not affect the
+A user's own settings must stay unchanged, and they must not affect the
 results.
 """
 
@@ -32,13 +32,13 @@ from why import why
 
 ROOT = Path.cwd()
 ENV_SH = "tests/tools/env.sh"
-ENV_PY = "tests/tools/env.py"  # for Windows, where there is always a Python
-# root can write everywhere, unless it gives up this right.
+ENV_PY = "tests/tools/env.py"  # does the same on Windows
+# root can write everywhere, unless it gives up these capabilities.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
 def run(command, folder, env):
-    """Run a command in a folder; return its exit status and what it printed."""
+    """Run a command in a folder; return its exit status and its output."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -52,10 +52,13 @@ def run(command, folder, env):
 
 
 def one_sentence(said):
-    """Return a message's last line, if every line is fit for users to read."""
+    """Assert that a message is one sentence for users, and return it.
+
+    Lines that end with "..." may come before it.
+    """
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
-    assert lines, "It failed without a message."
+    assert lines, "The command failed without a message."
     before = {it for it in lines[:-1] if not it.endswith(" ...")}
     assert not before, said
     return lines[-1]
@@ -71,17 +74,17 @@ def uv():
 
 @pytest.fixture(scope="module")
 def anybody():
-    """Return how to start a command that lacks root's write access."""
+    """Return a command prefix that takes away root's write access."""
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
-        pytest.skip("root can write everywhere here.")
+        pytest.skip("needs setpriv, because root can write everywhere")
     return ANYBODY
 
 
 @contextlib.contextmanager
 def read_only(folder):
-    """Make a folder read-only for a while."""
+    """Make a folder read-only inside a `with` block."""
     modes = {it: it.lstat().st_mode for it in (folder, *folder.rglob("*"))}
     modes = {it: mode for it, mode in modes.items() if not it.is_symlink()}
     for path, mode in modes.items():
@@ -91,7 +94,8 @@ def read_only(folder):
         path.chmod(mode)
 
 
-# Making the environment: a small project gets its only package from a mirror.
+# The next tests make the environment of a small project, which gets its only
+# package from a mirror.
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +109,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, uv, site):
-    """Return a small project without an environment, to be copied."""
+    """Return a small project without an environment, for tests to copy."""
     folder = tmp_path_factory.mktemp("small") / "project"
     mirror.write_project(folder, uv, f"{site[1]}/simple")
     return folder
@@ -113,7 +117,7 @@ def small(tmp_path_factory, uv, site):
 
 @pytest.fixture
 def bare(tmp_path, small, uv, monkeypatch):
-    """Work in a copy of this project, with few programs besides uv and Python."""
+    """Work in a copy of the small project, with few programs on the PATH."""
     shutil.copytree(small, tmp_path / "project")
     (tmp_path / "home").mkdir()
     python = Path(sys.base_prefix, "bin", "python3")
@@ -131,7 +135,7 @@ def make_env(
 ):
     """Run `make env` with few programs; return its status and output.
 
-    Takes: `by`, which is "sh" or a file that Python runs.
+    `by` is "sh" or the path of a Python script.
     """
     env = {
         "HOME": str(bare / "home"),
@@ -149,7 +153,7 @@ def make_env(
 
 
 def runs(bare, folder="project"):
-    """Return whether the environment's own program runs."""
+    """Return whether the program in the environment runs."""
     status, said = run(
         [bare / folder / ".venv/bin/tiny"], bare, {"PATH": os.environ["PATH"]}
     )
@@ -175,7 +179,7 @@ def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
     status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **more)
     assert status == 0, said
     assert runs(bare)
-    # Everything is there now, so nothing is requested and nothing is printed.
+    # Now everything is in place, so the command requests and prints nothing.
     assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
 
 
@@ -269,7 +273,7 @@ def test_what_a_gpu_needs_stays_where_it_was_added(bare, site):
         packages / name
         for name in ("jax_cuda13_plugin", "jax_cuda13_plugin-1.0.dist-info")
     )
-    assert not added.exists()  # only those who have asked for it get it
+    assert not added.exists()  # only users who ask for it get it
     # This is the state after an incomplete `uv sync --extra cuda`.
     added.mkdir()
     assert make_env(bare, **there) == (0, "")
@@ -313,7 +317,8 @@ def test_the_environment_is_made_without_a_home_or_a_temporary_folder(
     assert runs(bare)
 
 
-# Each cause and its message. `how` is what a test does beforehand.
+# Each cause of a failure, and the message for it. `how` says what a test does
+# beforehand.
 CAUSES = {
     "nothing answers": (
         {"UV_DEFAULT_INDEX": f"{mirror.NOWHERE}/simple"},
@@ -333,7 +338,7 @@ CAUSES = {
     ),
     "the proxy wants a password": (
         {"HTTPS_PROXY": "{refusing 407}"},
-        r"^The proxy asks for a user name and a password: put them",
+        r"^The proxy asks for a user name and a password: add them",
     ),
     "the mirror wants a password": (
         {"UV_DEFAULT_INDEX": "{refusing 401}/simple"},
@@ -358,11 +363,11 @@ CAUSES = {
     ),
     "an old lock file": (
         {"edit": ("pyproject.toml", '"(tiny|jax-cuda13-plugin)"', "")},
-        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
+        r"^uv.lock is missing or does not match pyproject.toml: run 'uv lock'",
     ),
     "no lock file": (
         {"edit": ("uv.lock", None, None)},
-        r"^uv.lock is missing or does not fit pyproject.toml: run 'uv lock'",
+        r"^uv.lock is missing or does not match pyproject.toml: run 'uv lock'",
     ),
     "a download that breaks off": (
         {"UV_DEFAULT_INDEX": "{broken}/simple"},
@@ -383,7 +388,7 @@ CAUSES = {
         {"programs": "nothing"},
         r"^No Python was found: install Python 3.12 or newer",
     ),
-    "no python, and none to be had": (
+    "no python, and no download": (
         {
             "programs": "no python",
             "UV_PYTHON_INSTALL_DIR": "{home}/none",
@@ -472,7 +477,7 @@ def test_a_folder_that_refuses_to_be_written_is_named(
 
 
 def test_a_full_disk_is_named(bare, site):
-    # In a separate namespace, put the project on a disk of 100 KiB.
+    # In a separate namespace, put the project on a 100 KiB disk.
     script = 'mount -t tmpfs -o size=100k none "$1" || exit 77; cp -R tests .python-version pyproject.toml uv.lock "$1" && cd "$1" && exec sh tests/tools/env.sh'
     disk = bare / "disk"
     disk.mkdir()
@@ -500,12 +505,12 @@ def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
     status, said = make_env(bare)
     assert status == 1
     assert "Failed to parse `uv.lock`" in said
-    assert said.endswith("could not be made; the lines above say why.\n")
+    assert said.endswith("could not be created; the lines above say why.\n")
     for word in ("network", "disk", "proxy", "mirror", "certificate"):
         assert word not in said
 
 
-# The programs' output in cases that cannot be produced on every machine.
+# What programs print in situations that cannot be set up on every machine.
 SAID = {
     "WARNING: Retrying after connection broken by 'ProxyError('Cannot connect "
     "to proxy.', NewConnectionError('refused'))'\nERROR: No matching "
@@ -533,7 +538,7 @@ SAID = {
     "npm error code EINTEGRITY": "A download has the wrong checksum",
     "npm error code SELF_SIGNED_CERT_IN_CHAIN": "The certificate of another "
     "machine is not trusted",
-    # These are the messages of Windows.
+    # These messages come from Windows.
     "error: failed to copy file: There is not enough space on the disk. (os "
     "error 112)": "The disk is full",
     "error: failed to remove file `C:\\x\\.venv\\a.pyd`: Access is denied. (os "
@@ -562,7 +567,7 @@ def test_what_npm_and_uv_say_is_understood(words):
     assert why(words) == done.stdout.strip()
 
 
-# The package that `pip install .` installs.
+# The next tests check the package that `pip install .` installs.
 
 
 def test_pip_installs_what_the_notebooks_import(tmp_path):
@@ -570,7 +575,7 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("notebooks", "img", "tests", "build"):
         (tmp_path / name).mkdir()
-    # pip asks for this first, so this is where a wrong layout becomes visible.
+    # pip asks for the metadata first, so a wrong layout fails here.
     code = "import sys; from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_wheel(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -597,8 +602,8 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
         and not {it.lower() for it in provides.get(name, [])} & needs
     }
     assert not missing, (
-        "Name the packages of these modules under dependencies in "
-        "pyproject.toml, because a notebook imports them."
+        "Notebooks import these modules, so list their packages under "
+        "dependencies in pyproject.toml."
     )
 
 
@@ -615,7 +620,7 @@ def test_binder_installs_what_is_locked(uv):
     assert wanted.returncode == 0, wanted.stderr
     kept = Path(".binder/requirements.txt")
     assert kept.read_text(encoding="utf-8") == wanted.stdout, (
-        f"Write it again: uv {' '.join(EXPORT)} -o {kept}"
+        f"Update it: uv {' '.join(EXPORT)} -o {kept}"
     )
 
 
@@ -635,7 +640,7 @@ def imports_of(pair):
     return found
 
 
-# The platforms that uv is told to assume, and what it calls them.
+# The platforms that we ask uv to assume, and its names for them.
 WITHOUT_WHEELS = {
     "x86_64-apple-darwin": "macOS",  # a Mac with an Intel processor
     "x86_64-unknown-linux-musl": "Linux",
@@ -652,7 +657,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
         encoding="utf-8",
     )
     assert refused.returncode, (
-        "This platform has packages now: update what we say about it."
+        "This platform has packages now: update our message about it."
     )
     said = subprocess.run(
         ["sh", "tests/tools/why.sh"],
@@ -666,7 +671,7 @@ def test_a_platform_without_wheels_gets_one_clear_sentence(uv, platform):
     assert "but `jaxlib` (v" in said and "a Mac with an Apple" in said
 
 
-# The user's settings that all of our processes get.
+# The next tests check which of the user's settings reach our processes.
 
 
 def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
@@ -691,10 +696,12 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
     assert ours["NO_PROXY"] == "127.0.0.1,example.org,localhost"
     useful["NO_PROXY"] = ours["NO_PROXY"]
     assert {name: ours.get(name) for name in useful} == useful
-    assert ours["NODE_EXTRA_CA_CERTS"] == "/etc/ours.pem", "npm needs them."
+    assert ours["NODE_EXTRA_CA_CERTS"] == "/etc/ours.pem", (
+        "npm needs this variable."
+    )
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
-    # Doing it again changes nothing, which matters because our commands start
+    # A second call changes nothing. This matters because our commands start
     # one another.
     monkeypatch.setattr(os, "environ", ours)
     again = clean.environment(tmp_path)
@@ -728,7 +735,7 @@ def test_the_browser_is_opened_as_a_person_has_set_it_up(
     for name in clean.OUTER:
         monkeypatch.delenv(f"OUTER_{name}", raising=False)
     monkeypatch.delenv("XDG_DATA_DIRS", raising=False)
-    for _ in range(2):  # make and serve.py each do so
+    for _ in range(2):  # make and serve.py each do this
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         clean.enter(folder)
     opened = clean.outer()
@@ -753,7 +760,7 @@ def test_npm_keeps_its_mirror_and_no_other_setting(tmp_path, monkeypatch):
     )
 
 
-# A disk or a folder that can't be written to.
+# The next tests use a disk or a folder that can't be written to.
 
 
 @pytest.mark.parametrize(
@@ -783,11 +790,11 @@ def test_what_a_disk_refuses_is_a_sentence(number, words, wrapped, capsys):
 def test_another_error_is_not_blamed_on_the_disk():
     def tool():
         try:
-            raise PermissionError(errno.EACCES, "that was dealt with")
+            raise PermissionError(errno.EACCES, "handled earlier")
         except PermissionError as error:
-            raise ValueError("a fault of ours") from error.__cause__
+            raise ValueError("our own bug") from error.__cause__
 
-    with pytest.raises(ValueError, match="a fault of ours"):
+    with pytest.raises(ValueError, match="our own bug"):
         main(tool)
 
 
@@ -800,10 +807,11 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "TemporaryDirectory", nowhere)
     with pytest.raises(SystemExit) as ended:
         clean.main([[]])
-    assert "set TMPDIR to one" in str(ended.value)
+    assert "set TMPDIR to a writable folder" in str(ended.value)
 
 
-# Run the real commands, in a copy of the project with one small session.
+# The next tests run the real commands in a copy of the project that has one
+# small session.
 
 # This shows which of the user's settings reach a notebook.
 PROBE = """\
@@ -844,7 +852,10 @@ def small_project(tmp_path):
 
 
 def make(folder, env, *arguments, before=()):
-    """Run `make` in a project; return its status and output, without its path."""
+    """Run `make` in a project; return its status and output.
+
+    In the output, PROJECT replaces the path of the project.
+    """
     status, said = run([*before, "make", *arguments], folder, env)
     return status, said.replace(str(folder), "PROJECT")
 
@@ -876,7 +887,7 @@ def page_of(folder, env, command):
 
 
 def do_everything(folder, env):
-    """Run the commands of the Makefile; return their output."""
+    """Run the Makefile's commands after an edit; return their output."""
     md = folder / "notebooks" / f"{example.NAME}.md"
     md.write_text(md.read_text().replace("pi = 3.1", "pi = 3.1  # about"))
     said = [make(folder, env, "sync")]
@@ -887,11 +898,11 @@ def do_everything(folder, env):
 
 
 def files_of(folder):
-    """Return the files of a project; for a PDF, the text on its pages."""
+    """Return the contents of a project's files, and for PDFs their text."""
     files = hostile.files_in(folder, {".venv", ".uv", ".npm", ".sync"})
     for name, data in files.items():
         if name.endswith(".ipynb"):
-            # This depends on how busy the machine is.
+            # The running time depends on how busy the machine is.
             files[name] = re.sub(rb'(running_seconds": )\d+', rb"\1", data)
         if name.endswith(".pdf"):
             pages = pypdfium2.PdfDocument(folder / name)
@@ -914,8 +925,9 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     try:
         said = do_everything(theirs, set_up)
         pages = [page_of(theirs, set_up, it) for it in ("slides", "lab")]
-        # An editor or a hook starts it like this: without make, which could
-        # otherwise fix the settings of the Python that runs pytest.
+        # An editor or a hook starts pytest like this, without make. With make,
+        # the settings of the Python that runs pytest could be corrected
+        # beforehand.
         direct = {k: v for k, v in set_up.items() if k[:6] != "PYTHON"}
         pair = f"notebooks/{example.NAME}"
         tests = run(
@@ -937,7 +949,7 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     assert hostile.files_in(home) == before, "A user's own file has changed."
 
 
-# Tests can be started from a git hook.
+# The next test starts other tests from a git hook.
 
 COMMITS = """\
 import subprocess
@@ -1017,7 +1029,7 @@ def test_a_checkout_has_the_same_bytes_whatever_git_makes_of_line_endings(
         if name in files
     }
     for name, text in files.items():
-        assert b"\r\n" not in text or b"\0" in text, f"{name} has CRLF."
+        assert b"\r\n" not in text or b"\0" in text, f"{name} contains CRLF."
     assert "tests/tools/env.sh" in files
 
 
@@ -1035,7 +1047,7 @@ def test_where_nothing_can_be_written_every_command_works_or_says_so(
             status, said = make(folder, env, command, before=anybody)
             if status or command in ("decks", "run"):
                 words = said.splitlines()
-                # Leave out the progress bar and the line that ends it.
+                # Leave out the progress bar and the empty lines.
                 words = [it for it in words if it and "cell" not in it]
                 assert one_sentence("\n".join(words)).startswith("Access to ")
     assert files_of(folder) == before
@@ -1047,7 +1059,7 @@ def test_where_nothing_can_be_written_every_command_works_or_says_so(
     assert make(folder, env | nowhere, "sync", before=anybody)[0] == 0
     status, said = make(folder, env, "run", before=anybody)
     assert status == 0, said
-    # Matplotlib warns in the notebook if it has no place for its cache.
+    # Matplotlib prints a warning if it has no folder for its cache.
     code = "import matplotlib; matplotlib.get_cachedir()"
     python = [sys.executable, "-I", "tests/tools/clean.py", "-c", code]
     assert run([*anybody, *python], folder, env) == (0, "")

@@ -1,4 +1,4 @@
-"""Every page of the site can be read offline, and its zips' notebooks run."""
+"""Test that the site can be read offline and that its downloads run."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ from slides import FORMULA, SESSIONS, SMALL
 
 from tests.test_static_decks import squashed, undescribed, violations
 
-# Warnings about future changes of Sphinx that affect other packages than ours.
+# Warnings about future changes in Sphinx that affect packages other than ours.
 pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
 LARGEST = 3_000_000  # bytes allowed for a page and everything that it loads
 PHONE = {"width": 360, "height": 740}
@@ -52,7 +52,7 @@ FACTS = """() => {
     if (size < (code ? 14 : 16)) facts.small.push(`${size} px: ${it.data.trim()}`);
   }
   facts.prose = prose.join(" ");
-  // What is wide may scroll by itself, and so it must not reach further.
+  // Wide elements may scroll inside their own box, so the box must fit.
   const scrolls = "pre, .table-wrapper, .cell_output > *, div.math";
   facts.wide = [...document.querySelectorAll("body, article *")]
     .filter((it) => !it.parentElement.closest(`${scrolls}, .MathJax_SVG`))
@@ -63,8 +63,8 @@ FACTS = """() => {
   return facts;
 }"""
 
-# Keep only one element for each colour of the code: most elements of a page
-# are words of code, and axe-core would spend most of its time on them.
+# Keep only one element for each colour in the code. Most elements of a page
+# are words in code, and axe-core would spend most of its time on them.
 THIN = """() => {
   const seen = new Set();
   for (const it of document.querySelectorAll("pre span")) {
@@ -73,7 +73,7 @@ THIN = """() => {
     seen.add(kind);
   }
 }"""
-# Words, each with a page on which the search must find it.
+# Each word, with a page on which the search must find it.
 WORDS = {
     "gradient descent": "01_models_and_gradients",
     "backpropagation": "02_neural_nets",
@@ -90,20 +90,23 @@ WORDS = {
 
 @dataclass
 class Seen:
-    """What was found on a page, on a desktop (light and dark) and on a phone."""
+    """The findings for one page, on desktop screens and on a phone.
+
+    On a desktop, the page is checked in light and in dark colours.
+    """
 
     path: Path
-    outside: list  # the addresses outside this machine that it requested
+    outside: list  # addresses outside this machine that it requested
     shut_out: list = field(default_factory=list)  # what axe-core found
     undescribed: list = field(default_factory=list)
     maths: int = 0  # formulas that were rendered
-    unset: list = field(default_factory=list)  # formulas that were not
+    unset: list = field(default_factory=list)  # formulas left unrendered
     bytes: int = 0
     facts: dict = field(default_factory=dict)
 
 
 def file_of(address):
-    """Return the path of an address that begins with file://, or "" for others."""
+    """Return the path of a file:// address, or "" for any other address."""
     return (
         Path(unquote(urlparse(address).path))
         if address.startswith("file:")
@@ -112,7 +115,7 @@ def file_of(address):
 
 
 def look(browser, path):
-    """Open a page of the site from its file, and return what is found on it."""
+    """Open a page of the site from its file, and return the findings."""
     page, outside = page_of(browser, viewport=SMALL, color_scheme="light")
     seen, asked = Seen(path, outside), []
     page.on("request", lambda it: asked.append(file_of(it.url)))
@@ -161,7 +164,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(site, browser):
-    """Visit all pages, and return what was found on each, keyed by its path."""
+    """Visit all pages, and return a dict from their paths to the findings."""
     paths = sorted(site.rglob("*.html"))
     return {
         str(it.relative_to(site)): look(browser, it)
@@ -192,7 +195,7 @@ def test_every_session_and_its_solutions_are_pages_with_their_own_titles(seen):
 
 def test_no_page_asks_the_network(seen):
     assert not found(seen, "outside"), (
-        "A page tried to load these from the network."
+        "A page tried to load something from the network."
     )
 
 
@@ -212,7 +215,9 @@ def broken(seen):
 
 
 def test_no_link_or_anchor_within_the_site_is_broken(seen):
-    assert not broken(seen), "These lead nowhere:\n" + "\n".join(broken(seen))
+    assert not broken(seen), "These links lead nowhere:\n" + "\n".join(
+        broken(seen)
+    )
 
 
 def test_every_picture_is_described(seen):
@@ -264,7 +269,7 @@ def test_each_exercise_leads_to_its_solution(seen):
         solutions = seen[f"solutions/{pair.name}.html"].facts["text"]
         for exercise in exercises_of(read_ipynb(pair)):
             assert f"{pair.name}.html#solution-{number}-{exercise}" in links
-            # Its task and what its check says are shown without their code.
+            # The task and the check's output are shown without their code.
             assert solutions.count(f"Exercise {exercise}: ") >= 2
 
 
@@ -286,7 +291,9 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(seen):
             for page, was in seen.items()
             for it in was.facts[name]
         ]
-        assert not wrong, f"These are too {name}:\n" + "\n".join(wrong)
+        assert not wrong, f"These elements are too {name}:\n" + "\n".join(
+            wrong
+        )
 
 
 def test_every_page_is_light(seen):
@@ -322,7 +329,9 @@ def test_the_start_page_fits_on_one_screen(site, browser, seen):
     end = max(
         it.bounding_box()["y"] + it.bounding_box()["height"] for it in cards
     )
-    assert end <= SMALL["height"], "The last card is below the screen's edge."
+    assert end <= SMALL["height"], (
+        "The last card is below the edge of the screen."
+    )
     assert page.locator(".hero img").bounding_box()["width"] > 300
     page.context.close()
 
@@ -496,8 +505,8 @@ def test_an_address_that_the_buttons_could_not_use_is_refused():
     assert root["site"] == "https://owner.github.io/"
 
 
-# A test of the checks themselves: what they must find on a page with these
-# faults.
+# The next test is about the checks themselves. They must find these faults on
+# a page.
 FAULTS = """
 <img src="https://example.org/a.png"> <img alt="" src="large.svg">
 <a href="nowhere.html">to no page</a> <a href="#nowhere">to no anchor</a>
@@ -514,7 +523,7 @@ def test_each_kind_of_fault_is_seen(site, browser):
         f"<svg xmlns='http://www.w3.org/2000/svg'><!--{'.' * LARGEST}--></svg>"
     )
     start, end = page.read_text("utf-8").split("</article>")
-    # Its first cells are enough.
+    # The first cells are enough.
     start = start[: start.index("</section>")]
     faulty.write_text(f"{start}{FAULTS}</section></article>{end}", "utf-8")
     was = look(browser, faulty)
@@ -546,7 +555,7 @@ def test_the_page_for_what_is_missing_works_at_any_address(tmp_path, browser):
     pages.copy(pages.HERE / "static", tmp_path / "static")
     (tmp_path / "extra").mkdir()
     site = tmp_path / "site"
-    # Sphinx warns of building twice in one process.
+    # Sphinx gives a warning if it builds twice in one process.
     with contextlib.suppress(Problem):
         pages.build(tmp_path, site, f"{site.as_uri()}/")
     lost = site / "no" / "such" / "page.html"

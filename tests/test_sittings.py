@@ -1,4 +1,4 @@
-"""A session fits into an evening and has enough pictures to look at.
+"""Test that each session fits into an evening and shows enough pictures.
 
 `python tests/tools/sittings.py` prints the figures that these tests check.
 """
@@ -15,16 +15,16 @@ from slides import SESSIONS
 
 from tests import example
 
-SLIDES, MINUTES = 60, 75  # at most, in one sitting
-# These sessions meet all conventions except one: they show too few pictures.
-# The list may only get shorter.
+SLIDES, MINUTES = 60, 75  # the most for one sitting
+# These sessions show too few pictures but meet all other conventions. The list
+# may only get shorter.
 FEW_PICTURES = {
     "01_models_and_gradients",
     "03_architectures",
     "05_llm_ecosystem",
     "06_shaping_llms",
 }
-# The parts that begin after the first one, as (session, number).
+# All parts except the first of each session, as (session, number).
 LATER_PARTS = [
     (session, number)
     for session in SESSIONS
@@ -33,7 +33,7 @@ LATER_PARTS = [
 
 
 def faults_of(nb):
-    """Return sentences that say why a session does not fit into its evenings."""
+    """Return sentences that say what is wrong with a session's sittings."""
     faults = []
     for it in sittings_of(nb):
         faults += [
@@ -43,22 +43,22 @@ def faults_of(nb):
         ]
         if it.slides > SLIDES:
             faults.append(
-                f"{it.slides} slides: an evening has room for {SLIDES}."
+                f"{it.slides} slides are too many: show at most {SLIDES}."
             )
         if it.minutes > MINUTES:
             faults.append(
-                f"{it.minutes} minutes: an evening has room for {MINUTES}."
+                f"{it.minutes} minutes are too long: plan at most {MINUTES}."
             )
         if it.minutes != it.announced:
             faults.append(
-                f"Its notes add up to {it.minutes} minutes, but its opening "
+                f"The notes add up to {it.minutes} minutes, but the opening "
                 f"announces {it.announced}."
             )
         if 10 * it.silent > it.slides:
             faults.append(
                 f"The code on {it.silent} of {it.slides} slides shows no "
-                "output, but at most one in ten may: move it into the reading "
-                "text."
+                "output, but only one slide in ten may be like that: move the "
+                "code into the reading text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -95,13 +95,13 @@ def test_each_way_not_to_fit_is_caught(nb):
     notes = next(it for it in nb.cells if kind_of(it) == "notes")
     notes.source = notes.source.replace("> ", "> 9", 1)
     (first, second) = faults_of(nb)
-    assert "an evening has room for 75" in first
-    assert "its opening announces" in second
+    assert "plan at most 75" in first
+    assert "the opening announces" in second
 
     notes.source = notes.source.replace("> 9", "")
     loose, less = faults_of(nb)
     assert "Begin these notes" in loose
-    assert "its opening announces" in less
+    assert "the opening announces" in less
 
     notes.source = "> " + notes.source
     slide = nbformat.v4.new_markdown_cell("# More")
@@ -109,16 +109,16 @@ def test_each_way_not_to_fit_is_caught(nb):
     silent = nbformat.v4.new_code_cell("x = 1")
     nb.cells += 40 * [slide, silent]
     slides, shown, pictures = faults_of(nb)
-    assert "slides: an evening has room for 60" in slides
+    assert "slides are too many: show at most 60" in slides
     assert "shows no output" in shown
     assert "show a picture" in pictures
 
 
 def missing_in(nb, number, folder):
-    """Return the names that a part of a session uses but a fresh kernel lacks.
+    """Return the names that a part needs but a fresh kernel lacks.
 
-    Takes: the notebook, the part's number, and the folder in which the kernel
-    starts. Only the cell that starts the part is run.
+    `number` is the part's number, and `folder` is where the kernel starts. The
+    kernel runs only the cell that starts the part.
     """
     code = [
         cell
@@ -127,7 +127,7 @@ def missing_in(nb, number, folder):
     ]
     first = code[0]
     assert f"start-{number}" in first.metadata.get("tags", []), (
-        f"The first code of part {number} must be tagged start-{number}."
+        f"The first code cell of part {number} must be tagged start-{number}."
     )
     names = nbformat.v4.new_code_cell("import json\nprint(json.dumps(dir()))")
     fresh = nbformat.v4.new_notebook(

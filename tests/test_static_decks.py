@@ -1,4 +1,4 @@
-"""The static decks and PDFs fit, are accessible to everybody, and work offline."""
+"""Test that static decks and PDFs fit, are accessible, and work offline."""
 
 import base64
 import io
@@ -49,7 +49,7 @@ AXE = """(rules) => axe.run(
 
 @pytest.fixture(scope="module", params=SESSIONS, ids=str)
 def session(request):
-    """Return the path of a session; its tests run before those of the next."""
+    """Return the path of each session in turn."""
     return request.param
 
 
@@ -105,13 +105,11 @@ def test_explorables_move_and_their_keys_leave_the_deck_alone(deck):
 
 
 def test_no_deck_asks_the_network(deck):
-    assert not deck.outside, (
-        "A deck tried to load these from the network, which is not allowed."
-    )
+    assert not deck.outside, "A deck tried to load something from the network."
 
 
 def undescribed(page):
-    """Return the alt texts of those pictures that lack a real description."""
+    """Return the alt texts of pictures that lack a real description."""
     texts = page.evaluate(
         "[...document.images].map((it) => it.getAttribute('alt') ?? '')"
     )
@@ -124,8 +122,8 @@ def test_every_picture_is_described(deck):
     assert not undescribed(deck.page)
 
 
-# For each slide with a picture, this returns its title and the height of its
-# largest picture as a share of the slide's height.
+# For each slide with a picture, this script returns the slide's title and the
+# height of its largest picture, as a share of the slide's height.
 HEIGHTS = """() => {
   const found = [];
   for (const slide of Reveal.getSlides()) {
@@ -163,7 +161,7 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
         """[...document.images].map((it) => it.getAttribute("src"))
            .filter((it) => !it.startsWith("data:"))"""
     )
-    assert not beside, "These would be missing on another machine."
+    assert not beside, "These files would be missing on another machine."
     broken = deck.page.evaluate(
         """[...document.images].filter((it) => !it.naturalWidth)
            .map((it) => it.alt)"""
@@ -172,9 +170,10 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
 
 
 def violations(page, rules=None):
-    """Return the serious problems that axe-core finds, and headings out of order.
+    """Return the serious problems on a page, and headings out of order.
 
-    Takes: `rules`, the names of the rules to check, if not all.
+    `rules` names the rules that axe-core checks; without it, all rules are
+    checked.
     """
     if page.evaluate("!window.axe"):
         page.add_script_tag(path=packages() / "axe-core" / "axe.min.js")
@@ -189,11 +188,11 @@ def violations(page, rules=None):
 
 @dataclass
 class Handouts:
-    """A deck's PDFs, and what was found on the printed pages."""
+    """A deck's PDFs, and the problems found on their printed pages."""
 
     slides: Path
     notes: Path
-    shut_out: list  # what axe-core found when all slides are shown at once
+    shut_out: list  # found by axe-core with all slides shown at once
     cut: list  # notes that are too long for the space below their slide
 
 
@@ -219,7 +218,7 @@ def test_nothing_in_a_deck_shuts_anybody_out(deck, handouts):
 
 
 def squashed(text):
-    """Return the letters and digits of a text, without spaces and ligatures."""
+    """Return the letters and digits of a text, with ligatures taken apart."""
     return re.sub(r"\W", "", unicodedata.normalize("NFKC", text))
 
 
@@ -237,9 +236,9 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 assert squashed(cell.source)[:60] not in printed
                 continue
             if cell.cell_type == "code" and has_picture([cell]):
-                continue  # its code is left out
-            # Formulas are drawings. Apart from links, pictures and code
-            # fences, all letters in the Markdown are printed.
+                continue  # the code of a picture is left out
+            # Formulas are drawings. Apart from them, all words in the Markdown
+            # are printed, except in links, pictures and code fences.
             text = FORMULA.sub(" ", cell.source)
             text = re.sub(r"^```.*", " ", text, flags=re.M)
             text = re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)", " ", text)
@@ -249,7 +248,7 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
 
 
 def test_the_notes_fit_below_their_slides(handouts):
-    assert not handouts.cut, "Shorten these:\n" + "\n".join(handouts.cut)
+    assert not handouts.cut, "Shorten these notes:\n" + "\n".join(handouts.cut)
 
 
 def test_the_index_links_the_deck_and_its_handouts(handouts, session):
@@ -260,7 +259,7 @@ def test_the_index_links_the_deck_and_its_handouts(handouts, session):
     for link in links:
         assert (folder / link).is_file()
     (about,) = re.findall(rf'<p>(.+)</p>\n<p><a href="{links[0]}', index)
-    assert re.search(r"About \d+ minutes to read", about)
+    assert re.search(r"about \d+ minutes to read", about)
     assert re.search(r"runs in under \d+ seconds", about)
 
 
@@ -312,8 +311,7 @@ def test_make_decks_builds_all_sessions_or_one(
         else:
             assert (folder / link).is_file()
 
-    # With one session, only its deck is built again, and everything else
-    # stays.
+    # With one session, only its deck is rebuilt, and everything else stays.
     first, second = (folder / f"{name}.html" for name in names)
     first.write_text("what was there")
     second.unlink()
@@ -325,7 +323,7 @@ def test_make_decks_builds_all_sessions_or_one(
         second.name,
     ]
 
-    # If it fails, everything stays as it was.
+    # If the command fails, everything stays as it was.
     before = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     nb = read_ipynb(short_sessions[1])
     nb.cells.append(nbformat.v4.new_code_cell("not_run"))
@@ -346,17 +344,20 @@ def test_plot_colours_are_told_apart_by_everybody():
             for colour in cycle
         ]
         for one, other in combinations(seen, 2):
-            # Two shades side by side are distinguishable at about 1.
-            # Matplotlib's red and green differ by 5 for readers who can't tell
-            # them apart.
+            # Two shades side by side can be told apart if they differ by about
+            # 1. For colour-blind readers, Matplotlib's red and green differ by
+            # only 5.
             assert deltaE(one, other, input_space="sRGB1") > 10, kind
     paper = luminance(to_rgb(STYLE["figure.facecolor"]))
-    for colour in cycle:  # WCAG 2.2, 1.4.11: contrast of graphics
+    for colour in cycle:  # WCAG 2.2 requires 3 for graphics
         assert (paper + 0.05) / (luminance(colour) + 0.05) >= 3
 
 
 def luminance(colour):
-    """Return a colour's relative luminance as WCAG 2.2 defines it, from RGB in [0, 1]."""
+    """Return the relative luminance of an RGB colour, as in WCAG 2.2.
+
+    The three values of the colour are between 0 and 1.
+    """
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
         for c in colour
@@ -364,8 +365,8 @@ def luminance(colour):
     return np.dot([0.2126, 0.7152, 0.0722], linear)
 
 
-# A test of the measurement itself: slides that overflow, and what it must
-# report.
+# The next test tests the measurement itself. Each entry has a slide that
+# overflows, and the words that must be reported.
 LINE = "word " * 60
 FAULTS = {
     "fits": ("markdown", "A line of text.", {}, None),
@@ -395,13 +396,13 @@ FAULTS = {
         "markdown",
         f'<div style="height: 40px; overflow: auto">{LINE}</div>',
         {},
-        "clipped at its foot",
+        "clipped at the bottom",
     ),
     "footer": (
         "markdown",
         '<p style="position: absolute; bottom: 10px">low</p>',
         {},
-        "stands on the footer",
+        "overlaps the footer",
     ),
     "folded": (
         "markdown",
@@ -465,10 +466,10 @@ def test_each_way_to_overflow_is_caught(browser, folder):
             assert not said
         else:
             assert fault[-1] in said, f"{name}: {said!r}"
-            assert f'"{name}"' in said, "the slide's name"
+            assert f'"{name}"' in said, "the slide's name is missing"
             assert re.search(r"by \d+ px$", said)
 
-    # What overflows the lower edge of a slide also overflows its page.
+    # Anything that overflows a slide's lower edge also overflows its page.
     pdf = print_deck(page, deck, "")
     assert len(pypdfium2.PdfDocument(pdf)) > len(FAULTS)
     page.context.close()

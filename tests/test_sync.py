@@ -1,4 +1,4 @@
-"""`make sync` never loses work, and its advice always works."""
+"""Test that `make sync` never loses work and its advice always works."""
 
 import functools
 import json
@@ -83,14 +83,14 @@ def project(tmp_path, monkeypatch):
 
 
 def edit(path, old, new):
-    """Replace text that a file contains."""
+    """Replace a text in a file that contains it."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def change(path, *changes):
-    """Let functions change the JSON in a file, as another editor would."""
+    """Apply functions to the JSON in a file, to imitate another editor."""
     nb = json.loads(path.read_text(encoding="utf-8"))
     for it in changes:
         it(nb)
@@ -98,7 +98,7 @@ def change(path, *changes):
 
 
 def files():
-    """Return the content and the time of every file of the project."""
+    """Return the content and modification time of every project file."""
     return {
         path: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in Path().rglob("*")
@@ -120,7 +120,7 @@ def command(module, *arguments):
 
 
 def refused(*arguments):
-    """Return why `make sync` refuses; assert that nothing has changed."""
+    """Return why `make sync` refuses; assert that no file has changed."""
     before = files()
     said = command(sync, *arguments)
     assert files() == before
@@ -135,7 +135,7 @@ def agree(pair=PAIR):
     return sync.sync(pair) == "" and files() == before
 
 
-# Each half shows by itself whether it was edited.
+# The next tests check that `make sync` sees which half was edited.
 
 
 def test_sync_changes_nothing_where_both_halves_agree():
@@ -150,7 +150,7 @@ def test_sync_takes_over_an_edited_md_whatever_the_file_times(order):
     for path, when in zip((MD, IPYNB), order, strict=True):
         sync.os.utime(path, (when, when))
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits from {MD.name}."
     assert MD.read_bytes() == text
     cells = read_ipynb(PAIR).cells
     assert cells[3].source == "answer_1 = 1 +1"
@@ -169,7 +169,7 @@ def test_sync_drops_the_output_of_code_that_was_edited():
 def test_sync_takes_over_an_edited_ipynb():
     edit(IPYNB, "answer_1 = None", "answer_1 = 2")
     kept = read_ipynb(PAIR).cells
-    assert sync.sync(PAIR) == f"{MD} now has the edits of {IPYNB.name}."
+    assert sync.sync(PAIR) == f"{MD} now has the edits from {IPYNB.name}."
     assert "answer_1 = 2" in MD.read_text()
     assert read_ipynb(PAIR).cells == kept
     assert agree()
@@ -370,10 +370,10 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     before = files()
     assert sync.sync(PAIR) == ""
     assert files() == before
-    # It does not turn an edit of the other half into a conflict, either.
+    # This also must not turn an edit of the other half into a conflict.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
-    assert sync.sync(PAIR) == f"{IPYNB} now has the edits of {MD.name}."
+    assert sync.sync(PAIR) == f"{IPYNB} now has the edits from {MD.name}."
     assert MD.read_bytes() == text
     assert agree()
 
@@ -386,7 +386,7 @@ def test_how_a_machine_writes_a_text_is_no_edit(written, path):
     other = IPYNB if path == MD else MD
     edit(other, "a + b", "a - b")
     written(path)
-    assert sync.sync(PAIR).endswith(f"now has the edits of {other.name}.")
+    assert sync.sync(PAIR).endswith(f"now has the edits from {other.name}.")
     assert read_md(PAIR).cells[2].source == "a - b"
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert agree()
@@ -455,7 +455,7 @@ def test_differences_are_named_by_cell_and_counted():
     assert "and 2 more" in refused()
 
 
-# The checksum.
+# The next tests are about the checksum.
 
 
 def test_the_checksum_is_never_in_the_md():
@@ -487,7 +487,7 @@ def test_the_checksum_survives_an_editors_save(paired):
     assert agree()
 
 
-# Conflicts, and how to resolve them.
+# The next tests are about conflicts and how to resolve them.
 
 
 def conflict(pair=PAIR, number=0):
@@ -570,7 +570,7 @@ def test_the_command_ends_with_a_sentence_and_its_status():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# Damaged files.
+# The next tests are about damaged files.
 
 
 def move_out(path):
@@ -640,7 +640,7 @@ def test_an_md_that_was_cut_off_is_not_taken_for_an_edit():
                 read_md(PAIR)
 
 
-# Merges.
+# The next tests are about merges.
 
 OURS = "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n"
 
@@ -707,7 +707,8 @@ def test_the_markers_of_a_merge_never_reach_the_other_half(merge):
         move_out(IPYNB)
     else:
         assert (
-            "Edit it until one text is left and the markers are gone" in said
+            "Edit it until only one version is left and the markers are gone"
+            in said
         )
         if path == MD:
             text = MD.read_text()
@@ -760,7 +761,7 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
 def opened(monkeypatch, page, session="2"):
     """Do what `make lab` or `make slides` does before it starts its server.
 
-    Returns the page that it would open, or "", and its output.
+    Return the page that the command would open, or "", and the output.
     """
     pages, said = [], []
     arguments = ["serve.py", page, "--session", session]
@@ -780,7 +781,7 @@ on_both_pages = pytest.mark.parametrize("page", PAGES)
 
 
 def answer(nb):
-    """Type an answer and a note, as a reader does."""
+    """Type an answer and a note, as a reader would."""
     note = {
         "cell_type": "markdown",
         "metadata": {},
@@ -817,7 +818,7 @@ def test_opening_a_session_shows_the_edits_of_its_md(monkeypatch, page):
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     _, said = opened(monkeypatch, page)
-    assert said == f"{IPYNB} now has the edits of {MD.name}."
+    assert said == f"{IPYNB} now has the edits from {MD.name}."
     assert read_ipynb(PAIR).cells[2].source == "a - b"
     assert MD.read_bytes() == text
 
@@ -834,7 +835,7 @@ def test_trouble_between_the_halves_does_not_stop_reading(
     trouble()
     why = refused().removeprefix("Problem: ")
     before = files()
-    said = f"{why}\n{IPYNB} is opened as it is."
+    said = f"{why}\nOpening {IPYNB} as it is."
     assert opened(monkeypatch, page) == (PAGES[page], said)
     assert files() == before
 
@@ -867,7 +868,7 @@ def test_a_folder_without_notebooks_gets_one_sentence(monkeypatch, project):
     assert "agree" in command(sync)
 
 
-# A reader's own copies, which no tool touches.
+# The next tests are about a reader's own copies, which no tool may touch.
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COPY, BACK = re.findall(
@@ -876,7 +877,7 @@ COPY, BACK = re.findall(
 
 
 def shell(line):
-    """Follow the README's instructions for the session of these tests."""
+    """Run a command from the README, for the session of these tests."""
     line = line.replace("02_neural_nets", PAIR.name)
     program, *words = line.split()
     if program == "git":
@@ -930,7 +931,7 @@ def test_answers_survive_an_update_as_the_readme_says(
     assert git(Path.cwd(), "status", "--porcelain") == ""
     path, said = opened(monkeypatch, "lab")
     assert path == f"lab/tree/{mine}"
-    assert said == f"Your own copy, {mine}, is opened."
+    assert said == f"Opening your own copy, {mine}."
     assert opened(monkeypatch, "slides")[0] == PAGES["slides"]
     half_written(mine)
     path, said = opened(monkeypatch, "lab")
@@ -991,8 +992,8 @@ def test_no_answer_stops_lint(linted):
         f"To {MISSPELT}", encoding="utf-8"
     )
     assert linted() == ""
-    # It ignores an answer that `make sync` has copied, even if it is not
-    # Python at all.
+    # `make lint` ignores an answer that `make sync` has copied, even if the
+    # answer is not Python at all.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
     change(
         IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
@@ -1026,12 +1027,12 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
     assert linted() == ""
 
 
-# How tests use git.
+# The next test is about the use of git in tests.
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
-    """Start like a git hook, which names the real repository and its index."""
+    """Run git with the environment of a hook, which names a repository."""
     git(project, "init", "-q")
     git(project, "add", ".")
     hook = project / ".git" / "hooks" / "pre-commit"

@@ -1,4 +1,4 @@
-"""The commands of the Makefile never lose work, and they say what is wrong."""
+"""Test that our commands never lose work, and that they say what is wrong."""
 
 import contextlib
 import json
@@ -53,14 +53,14 @@ def project(tmp_path, monkeypatch):
 
 
 def write(nb):
-    """Write both halves of Session 2, so that they agree."""
+    """Write both halves of Session 2 so that they agree."""
     nb.metadata["checksum"] = checksum(content(nb))
     SESSION.with_suffix(".ipynb").write_text(nbformat.writes(nb) + "\n")
     SESSION.with_suffix(".md").write_text(as_md(nb))
 
 
 def halves():
-    """Return the bytes of both halves, or None for a missing one."""
+    """Return the bytes of both halves, or None for a missing half."""
     files = [SESSION.with_suffix(suffix) for suffix in (".md", ".ipynb")]
     return [file.read_bytes() if file.exists() else None for file in files]
 
@@ -86,9 +86,10 @@ def tool(name, *arguments, **environment):
 
 
 def refused(monkeypatch, *arguments):
-    """Return the sentence with which serve.py refuses to start.
+    """Return the message with which serve.py refuses to start.
 
-    It runs in this process, because importing everything again takes too long.
+    serve.py runs in this process, because importing everything again would
+    take too long.
     """
     monkeypatch.setattr(sys, "argv", ["serve.py", "slides", *arguments])
     monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
@@ -104,7 +105,7 @@ def one_sentence(text):
 
 
 def test_run_stores_a_fresh_execution(project):
-    # `make sync` advises this when it had to rebuild the .ipynb.
+    # `make sync` advises this after rebuilding the .ipynb.
     SESSION.with_suffix(".ipynb").unlink()
     assert "`make run` fills them in" in tool("sync")[1]
     status, said = tool("run")
@@ -121,7 +122,7 @@ def test_run_stores_a_fresh_execution(project):
 def made(project, monkeypatch):
     """Return a function that runs `make run` and returns the executed pairs.
 
-    The outputs are invented, because a kernel takes seconds to start.
+    The outputs are made up, because a kernel takes seconds to start.
     """
     executed = []
 
@@ -231,7 +232,7 @@ def test_a_session_that_does_not_exist_is_named_with_those_that_do(
 def test_another_port_is_taken_where_none_was_asked_for(project):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):  # it is already taken
+        with contextlib.suppress(OSError):  # the port may already be taken
             taken.bind(("127.0.0.1", serve.FIRST_PORT))
             taken.listen()
         with served("slides") as (_, said):
@@ -282,7 +283,7 @@ def fetch(address):
 
 
 def save(address):
-    """Save a notebook with another title, as an open page does."""
+    """Change a notebook's title and save it, as an open page would."""
     model = json.loads(fetch(address)[1])
     model["content"]["cells"][0]["source"] = "# Saved"
     body = json.dumps(model).encode()
@@ -295,7 +296,8 @@ def save(address):
 def served(page, *arguments):
     """Start `make slides` or `make lab` as on a machine without a screen.
 
-    Yields the process and its output up to the line that says how to stop it.
+    Yield the process and its output, up to the line that says how to stop the
+    server.
     """
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     server = subprocess.Popen(
@@ -334,14 +336,14 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
-        # Saving changes only the half that is open. The other one may have
-        # been edited meanwhile, so it is left to `make sync`.
+        # Saving changes only the half that is open. The other half may have
+        # been edited in the meantime, so `make sync` takes care of it later.
         md = SESSION.with_suffix(".md").read_bytes()
         save(f"{base}/api/contents/{SESSION}.ipynb?token={token}")
         assert read_ipynb(SESSION).cells[0].source == "# Saved"
         assert SESSION.with_suffix(".md").read_bytes() == md
-        # This is another address of this machine, at which a server would
-        # answer if it listened on all addresses.
+        # This is another address of the same machine. A server that listened
+        # on all addresses would answer here, too.
         port = int(base.rsplit(":")[-1])
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)
@@ -368,9 +370,9 @@ def test_a_server_ends_while_it_still_reads_a_file(project):
         time.sleep(1)
 
 
-NOWHERE = "http://127.0.0.1:9"  # a port on which nothing answers
+NOWHERE = "http://127.0.0.1:9"  # nothing listens on this port
 
-# Building decks without Chromium, packages or outputs.
+# The next tests build decks without Chromium, packages or outputs.
 
 
 @pytest.mark.parametrize(
@@ -442,7 +444,7 @@ def test_processes_that_need_the_same_packages_do_not_disturb_each_other(
     project, monkeypatch
 ):
     def meanwhile(folder):
-        """Finish later than another process that does the same."""
+        """Install the same packages, as another process might do meanwhile."""
         Path(".npm").mkdir()
         lock = (decks.HERE / "package-lock.json").read_text("utf-8")
         Path(".npm/installed.json").write_text(lock, encoding="utf-8")

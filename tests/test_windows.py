@@ -1,7 +1,8 @@
-"""The project works on Windows, as far as other systems can test it.
+"""Test, on other systems, that the project can run on Windows.
 
-Windows has no sh and no make, its default encoding is not UTF-8, paths have
-backslashes, and the names of two files must differ by more than case.
+Windows has no sh and no make, and its default encoding is not UTF-8. Paths
+have backslashes, and the names of two files must differ in more than upper and
+lower case.
 """
 
 import ast
@@ -35,9 +36,9 @@ MISSING = re.compile(
     r"|\b(start_new_session|preexec_fn|symlink_to)\b|shell=True"
     r"|['\"]/(dev|tmp|usr|etc|bin|proc)\b|['\"](ba)?sh['\"]|\.venv/bin"
 )
-# Code that checks first whether it is on Windows may use them.
+# A function that checks the system first may use them.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
-# Values next to a slash in addresses, which are not paths of this system.
+# Values next to a slash in addresses, which are not file paths.
 NO_PATHS = {"base", "name", "pair.name", "path"}
 NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
@@ -49,7 +50,7 @@ def functions_of(path):
     rest = [it for it in tree.body[1:] if it not in functions]
     yield "\n".join(map(ast.unparse, rest))
     for it in functions:
-        it.body = it.body[1:]  # without its docstring
+        it.body = it.body[1:]  # without the docstring
         yield ast.unparse(it)
 
 
@@ -62,7 +63,7 @@ def test_no_tool_uses_what_windows_lacks(path):
 
 
 def code_of(pair):
-    """Return the code of a notebook without lines for IPython."""
+    """Return the code of a notebook, without IPython's own commands."""
     cells = jupytext.read(pair.with_suffix(".md")).cells
     text = "\n\n".join(it.source for it in cells if it.cell_type == "code")
     return re.sub(r"^[%!].*$", "", text, flags=re.M)
@@ -160,8 +161,8 @@ def test_settings_on_windows_do_not_pass_but_mirrors_do(tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.mkdir()
     with monkeypatch.context() as patched:
-        # Limited to this call, because pathlib also asks for the system's
-        # name.
+        # Pretend to be on Windows only for this call, because pathlib also
+        # checks the system.
         patched.setattr(clean, "ON_WINDOWS", True)
         clean.link_installers(config)
     files = sorted(it.as_posix() for it in config.rglob("*") if it.is_file())
@@ -201,7 +202,7 @@ def test_names_of_files_fit_windows():
             assert len(path) < 100, f"{path} is too long for Windows."
 
 
-# The entry point of all commands.
+# The next tests are about do.py, which starts all commands.
 
 
 def test_make_and_do_offer_the_same():
@@ -236,7 +237,7 @@ def test_do_starts_what_was_asked_for(capsys):
     assert "slides  open a session as a live deck" in capsys.readouterr().out
 
 
-# The default encoding is not UTF-8.
+# The next test runs with a default encoding other than UTF-8.
 
 COMMANDS = """
 import sys

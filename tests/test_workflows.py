@@ -1,4 +1,4 @@
-"""The commands of the workflows on GitHub exist, and the site gets published."""
+"""Test that the workflows' commands exist and the site gets published."""
 
 import os
 import re
@@ -23,10 +23,10 @@ EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 
 
 def steps_of(path):
-    """Return the steps of all jobs of a workflow.
+    """Return the steps of all jobs in a workflow.
 
-    If a job runs several times with different commands, all of these commands
-    count.
+    If a job runs several times with different commands, all of them are
+    included.
     """
     jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
     cases = [it.get("strategy", {}).get("matrix", {}) for it in jobs]
@@ -42,7 +42,7 @@ def commands_of(path):
 
 
 def missing_in(commands):
-    """Return the commands whose make target or whose file does not exist."""
+    """Return the commands whose make target or file does not exist."""
     missing = []
     for line in commands:
         if line.startswith("make "):
@@ -96,7 +96,7 @@ def test_the_site_is_put_on_the_branch_that_the_buttons_open(tmp_path):
     ]
     git(tmp_path, "init", "--quiet", "--bare", "remote")
     (tmp_path / "site").mkdir()
-    for number in (1, 2):  # a second push replaces the first one
+    for number in (1, 2):  # a second push replaces the first push
         (tmp_path / "site" / f"page_{number}.html").touch()
         subprocess.run(
             ["bash", "-e", "-c", script],
@@ -107,7 +107,7 @@ def test_the_site_is_put_on_the_branch_that_the_buttons_open(tmp_path):
                 "TOKEN": "secret",
                 "REPOSITORY": "owner/name",
                 "GITHUB_SHA": "1234",
-                # A folder on this machine takes the place of GitHub.
+                # A folder on this machine stands in for GitHub.
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": f"url.{tmp_path / 'remote'}.insteadOf",
                 "GIT_CONFIG_VALUE_0": "https://x-access-token:secret@github.com/owner/name",

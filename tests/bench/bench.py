@@ -1,12 +1,12 @@
-"""`make bench`: compare Sessions 2 and 4 with their yardsticks, in one run.
+"""Compare Sessions 2 and 4 with their yardsticks, for `make bench`.
 
-The yardstick for Session 2 is a naive version of itself, and the one for
-Session 4 is nanoGPT's recipe for a laptop. Prints times, ratios, losses, and
-the memory of the kernels, and the limit beside each figure that has one. Each
-program runs in a process of its own. "Cold" means that the caches of compiled
-code are empty; at the very first start, Python has not compiled the packages
-either. Only nanogpt.py needs PyTorch: uv fetches it, unless TORCH_PYTHON names
-a Python that has it.
+The yardstick for Session 2 is a naive version of the session, and the
+yardstick for Session 4 is nanoGPT's recipe for a laptop. The program prints
+times, ratios, losses and the memory of the kernels. If a figure has a limit,
+the limit is printed beside it. Each program runs in a process of its own.
+"Cold" means that the caches of compiled code are empty. On the very first
+start, Python has not even compiled the packages. Only nanogpt.py needs
+PyTorch. uv downloads it, unless TORCH_PYTHON names a Python that has it.
 """
 
 import os
@@ -27,9 +27,8 @@ from sessions import NOTEBOOKS, find_session, main, read_ipynb
 
 NAIVE = Path(__file__).with_name("naive.py")
 NANOGPT = Path(__file__).with_name("nanogpt.py")
-OUR_TEXT = "data/shakespeare.txt"  # from NOTEBOOKS
-# For each session that is measured: a text by which to find its training
-# cells.
+OUR_TEXT = "data/shakespeare.txt"  # relative to NOTEBOOKS
+# For each session that is measured, a text that identifies its training cells.
 TRAINING = {"2": "10_000)", "4": "steps=400"}
 # The limits for Session 4. The loss is what nanoGPT's recipe reached on tiny
 # Shakespeare, in nats per character. That is a different text, so the loss is
@@ -55,7 +54,7 @@ def with_caches_in(folder):
 
 
 def seconds(arguments, folder):
-    """Run Python with caches in `folder`; return its time and what it printed."""
+    """Run Python with caches in `folder`; return the time and the output."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -69,7 +68,7 @@ def seconds(arguments, folder):
 
 
 def cache_factor_in(nb):
-    """Return how much faster Session 4 writes 256 characters with its cache."""
+    """Return how many times faster Session 4 writes with its KV cache."""
     texts = [o.get("text", "") for c in nb.cells for o in c.get("outputs", [])]
     (said,) = re.findall(
         r"256 characters: .* ([\d.]+) times", "\n".join(texts)
@@ -103,11 +102,11 @@ def execute_session(number):
 
 
 def train_our_gpt(corpus):
-    """Train Session 4's GPT on a text for 200 steps, compilation included.
+    """Train Session 4's GPT on a text for 200 steps, including compilation.
 
-    It uses windows of 64 characters, as nanoGPT's recipe does, with 24 in a
-    batch. Prints the seconds and the held-out loss on such windows, in nats
-    per character.
+    As in nanoGPT's recipe, the windows have 64 characters. There are 24
+    windows in a batch. Print the time in seconds, and the held-out loss on
+    such windows in nats per character.
     """
     import jax  # imported here, because the other processes don't need it
 
@@ -117,7 +116,7 @@ def train_our_gpt(corpus):
     assert f'CORPUS = "{OUR_TEXT}"' in code
     exec(code.replace(f'"{OUR_TEXT}"', repr(corpus), 1), names)
     jax.config.update("jax_enable_compilation_cache", False)
-    jax.jit(jax.numpy.sin)(1.0)  # import the compiler; importing isn't counted
+    jax.jit(jax.numpy.sin)(1.0)  # load the compiler; this isn't timed
     split, gpt = names["nnx"].split, names["GPT"]
     began = time.perf_counter()
     model = gpt(names["Config"](), names["nnx"].Rngs(0))
@@ -144,16 +143,16 @@ def nanogpt(corpus):
 
 
 def write_another_text(path):
-    """Write what Python's manual says about the language, in ASCII."""
+    """Write Python's built-in help on the language to a file, in ASCII."""
     text = "\n\n".join(topics.values())
     path.write_bytes(text.encode("ascii", "ignore"))
 
 
 def compare_on(corpus, folder):
-    """Train Session 4's GPT and nanoGPT's recipe on a text, and print both results.
+    """Train Session 4's GPT and nanoGPT's recipe on the same text.
 
-    Takes: the path of the `corpus`; `folder`, for the caches. Returns the loss
-    of ours, in nats per character.
+    `corpus` is the path of the text, and `folder` is for the caches. Print
+    both results, and return the loss of our model in nats per character.
     """
     theirs, their_loss = nanogpt(corpus)
     _, said = seconds([__file__, "gpt", str(corpus)], folder)

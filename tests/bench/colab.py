@@ -1,13 +1,13 @@
-"""Runs sessions with Colab's libraries, as a reader on Colab would.
+"""Run sessions with Colab's libraries, as a reader on Colab would.
 
 usage: .venv/bin/python tests/bench/colab.py
 
-Makes an environment with Colab's versions from the package index, in which
-`google.colab` can be imported, and serves the project as a git repository on
-this machine. In an empty folder, it then runs the notebooks that the site
-offers: Sessions 1 and 2, and the first part of Session 4. The first cell of
-each has to fetch everything else. This takes a quarter of an hour on two
-cores, and downloads a gigabyte.
+We install Colab's versions of the packages into an environment in which
+`google.colab` can be imported, and serve the project as a git repository on
+this machine. Then we run the notebooks that the site offers for Colab in an
+empty folder. These are Sessions 1 and 2, and the first part of Session 4. The
+first cell of each notebook has to fetch everything else. All this takes a
+quarter of an hour on two cores and downloads a gigabyte.
 """
 
 import os
@@ -61,13 +61,13 @@ def make_environment(folder):
     # JAX imports `google.colab.output`.
     text = "from unittest.mock import MagicMock\n\noutput = MagicMock()\n"
     (fake / "__init__.py").write_text(text)
-    # On Colab, every kernel has imported it before the first cell runs.
+    # On Colab, every kernel has imported this before the first cell runs.
     (packages / "colab.pth").write_text("import google.colab\n")
     return python.parent
 
 
 def serve(folder):
-    """Make a git repository of the notebooks as they are; return its address."""
+    """Put the notebooks into a git repository, and return its address."""
     shutil.copytree(
         NOTEBOOKS,
         folder / NOTEBOOKS,

@@ -1,11 +1,11 @@
-"""Runs every session on the device that JAX finds here, cell by cell.
+"""Run every session on the device that JAX finds here, cell by cell.
 
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
-Prints each cell that fails and its error, and for each session the time that
-it takes and its three slowest cells (numbered from 0). Nothing is stored. The
-README says how JAX finds a GPU. With `--like gpu` or `--like tpu`, a CPU rounds
-like such a device.
+The program prints each cell that fails, with its error. For each session, it
+prints the running time and the three slowest cells, numbered from 0. Nothing
+is stored. The README explains how JAX finds a GPU. With `--like gpu` or
+`--like tpu`, a CPU rounds like such a device.
 """
 
 import argparse
@@ -38,13 +38,13 @@ def error_of(cell):
 
 
 def run_here(pair, like="", on_cell=lambda cell: None):
-    """Run a session or its solutions, cell by cell, and go on if a cell fails.
+    """Run a session or its solutions, and go on if a cell fails.
 
-    Takes: `pair`; `like`, the device whose rounding is imitated; `on_cell`,
-    called with each code cell that is done. Returns a notebook with two
-    additional cells: the first one sets the rounding, and the last one prints
-    the device. JAX is not asked for the device any earlier, because Session 4
-    could then no longer ask for a second one.
+    `like` is the device whose rounding is imitated. `on_cell` is called with
+    each code cell that is done. Return a notebook with two additional cells.
+    The first one sets the rounding, and the last one prints the device. We
+    don't ask JAX for the device earlier, because Session 4 could then no
+    longer ask for a second device.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"
@@ -54,14 +54,14 @@ def run_here(pair, like="", on_cell=lambda cell: None):
 
 
 class Watch:
-    """Prints each failing cell as soon as it has failed, and times all cells."""
+    """A callback that prints failing cells at once and times all cells."""
 
     def __init__(self):
         self.began = self.last = time.perf_counter()
         self.failed, self.seconds = 0, []
 
     def __call__(self, cell):
-        """Take the next cell that is done; our own first one has number 0."""
+        """Record a finished cell; cell 0 is the one that sets the rounding."""
         now = time.perf_counter()
         number = len(self.seconds)
         self.seconds.append(now - self.last)

@@ -1,9 +1,9 @@
-"""A JupyterHub on the loopback address, in a temporary folder.
+"""Run a JupyterHub on the loopback address, in a temporary folder.
 
-Its users have what Binder or a real hub gives them: the packages and the
-settings that `.binder/` names, a home folder of their own, and the series as
-an nbgitpuller link fetches it. The hub has an environment of its own, so
-readers don't have to install JupyterHub.
+Its users get what Binder or a real hub gives them. They have the packages and
+the settings that `.binder/` names, a home folder of their own, and a copy of
+the series that an nbgitpuller link has fetched. The hub has an environment of
+its own, so readers don't have to install JupyterHub.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ def with_first(folder):
 def make_image(folder):
     """Make the environment that repo2docker makes from `.binder/`.
 
-    Returns the folder of its programs.
+    Return the folder of its programs.
     """
     uv = find_uv()
     image = folder / "image"
@@ -158,7 +158,7 @@ class Hub:
 def hub(folder):
     """Start a hub in a folder, and stop it with all of its servers at the end.
 
-    Yields a Hub. Raises Problem if it doesn't start.
+    Yield a Hub. Raise Problem if it does not start.
     """
     programs = make_image(folder)
     ports = free_ports(3)
@@ -200,4 +200,6 @@ def wait_for(address, process, log):
             no_proxy.open(f"{address}hub/login", timeout=5).close()
             return
         time.sleep(0.2)
-    raise Problem(f"{log.read_text()}\nThe hub did not start; see above.")
+    raise Problem(
+        f"{log.read_text()}\nThe hub did not start; the lines above say why."
+    )

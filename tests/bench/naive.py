@@ -1,7 +1,7 @@
-"""Session 2's computations in a naive version, which `make bench` measures.
+"""Run a naive version of Session 2's computations, for `make bench`.
 
 Nothing is compiled. The Bayesian model uses the default sampler and is fitted
-twice, as happens when one cell plots it and another one tabulates it.
+twice, as happens when one cell plots the model and another cell tabulates it.
 """
 
 import bambi as bmb

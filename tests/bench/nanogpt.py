@@ -2,15 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy", "torch"]
 # ///
-"""The reference that Session 4 is measured against: nanoGPT's recipe for a CPU.
+"""Train nanoGPT's recipe for a CPU, the reference for Session 4.
 
 This is our own PyTorch code for the recipe that nanoGPT's README gives for a
 laptop without a GPU (https://github.com/karpathy/nanoGPT, "I only have a
-macbook"): 4 layers, 4 heads, width 128, context 64, batches of 12, 2,000 steps
-of AdamW, no dropout, nothing compiled.
+macbook"). The model has 4 layers, 4 heads, width 128 and context 64. It is
+trained with 2,000 steps of AdamW on batches of 12, without dropout. Nothing is
+compiled.
 
-Takes the path of the corpus. Prints the seconds of training, and then the loss
-on the last tenth of the text, in nats per character.
+The argument is the path of the corpus. The program prints how many seconds the
+training took, and then the loss on the last tenth of the text, in nats per
+character.
 """
 
 import math
@@ -27,7 +29,7 @@ RATE, LEAST, WARM_UP, DECAY, BETAS = 1e-3, 1e-4, 100, 0.1, (0.9, 0.99)
 
 
 class Block(nn.Module):
-    """One block of the Transformer; keeps the shape (batch, time, width)."""
+    """A Transformer block, which keeps the shape (batch, time, width)."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +50,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Maps tokens (batch, time) to logits (batch, time, vocabulary)."""
+    """Map tokens (batch, time) to logits (batch, time, vocabulary)."""
 
     def __init__(self, vocabulary):
         super().__init__()
@@ -77,7 +79,7 @@ def loss_of(model, windows):
 
 
 def rate_at(step):
-    """Return the learning rate of a step: linear warm-up, then a cosine."""
+    """Return a step's learning rate: linear warm-up, then cosine decay."""
     if step < WARM_UP:
         return RATE * (step + 1) / (WARM_UP + 1)
     share = (step - WARM_UP) / (STEPS - WARM_UP)
@@ -85,7 +87,7 @@ def rate_at(step):
 
 
 def main(path):
-    """Train on the first nine tenths of the text at `path`; print time and loss."""
+    """Train on the first nine tenths of a text; print the time and loss."""
     text = Path(path).read_text(encoding="utf-8")
     number = {character: i for i, character in enumerate(sorted(set(text)))}
     data = torch.tensor([number[character] for character in text])

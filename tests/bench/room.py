@@ -1,20 +1,20 @@
-"""Ten people on a JupyterHub: does everybody get results, and keep them?
+"""Test whether ten people on a JupyterHub get and keep their results.
 
 usage: .venv/bin/python tests/bench/room.py [--users 10] [--store]
 
-Everybody opens Session 2's deck with the same nbgitpuller link, each in a
-browser window and with a server of their own, and all of them run all cells at
-the same time. Halfway, one user's kernel is killed, and that user runs all
-cells again. Prints the time to the last result, the memory and the processor
-time of each user, and what failed. Before that, the program checks the first
+Everybody opens Session 2's deck with the same nbgitpuller link. All users have
+their own browser window and their own server, and they run all cells at the
+same time. Halfway through, one user's kernel is killed, and that user runs all
+cells again. The program prints the time to the last result, the memory and the
+processor time of each user, and what failed. Before that, it checks the first
 user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
-an update of the series, and what they had typed must still be there.
+an update of the series, and everything that they typed must still be there.
 
-Memory here means that of a user's Jupyter server and kernel. PSS counts memory
-that several processes share only once, so its sum is what a machine needs. RSS
-counts shared memory for each of them, so it is what one container may need.
-Only Linux reports these figures. `--store` keeps the figures in room.json,
-from which the site takes them.
+Memory here means the memory of a user's Jupyter server and kernel. PSS counts
+memory only once if several processes share it, so its sum is what a machine
+needs. RSS counts shared memory for each process, so it is what one container
+may need. Only Linux reports these figures. `--store` keeps the figures in
+room.json, from which the site takes them.
 """
 
 import argparse
@@ -45,8 +45,8 @@ from slides import COUNT, SMALL, wait_for_lab, wait_for_rise, walk
 SESSION = find_session("2")
 PAGE = f"{SERIES}/{SESSION}.ipynb"
 STORED = Path(__file__).with_name("room.json")
-GIB = 1.2  # at most, for each user
-OPENING, RUNNING, SAVING = 600, 1800, 180  # seconds, at most
+GIB = 1.2  # the most for each user
+OPENING, RUNNING, SAVING = 600, 1800, 180  # the most in seconds
 TYPED = "# what I have typed so far"
 NEWS = "A sentence that was added to the series later."
 
@@ -64,7 +64,7 @@ CELLS = """() => Jupyter.notebook.get_cells()
   }))"""
 RUN = """Jupyter.notebook.clear_all_output();
   Jupyter.notebook.execute_all_cells()"""
-# Whether the kernel answers within two seconds.
+# This script returns whether the kernel answers within two seconds.
 ANSWERS = """new Promise((done) => {
   setTimeout(() => done(false), 2000);
   Jupyter.notebook.kernel.kernel_info(() => done(true));
@@ -76,7 +76,8 @@ ANSWER = """Jupyter.notebook.get_cells().findIndex((it) =>
 def failures(cells, stored):
     """Return what failed in a run of all cells, as sentences.
 
-    Takes: `cells` and `stored`, what CELLS returns after and before the run.
+    `cells` is what CELLS returns after the run, and `stored` is what it
+    returned before.
     """
     found = []
     for number, (cell, before) in enumerate(zip(cells, stored, strict=True)):
@@ -91,12 +92,12 @@ def failures(cells, stored):
 
 
 class Processes(threading.Thread):
-    """Watches the memory of all users' processes until it is told to stop."""
+    """A thread that watches the memory of all users' processes."""
 
     def __init__(self, process):
         super().__init__(daemon=True)
         self.root = psutil.Process(process.pid)
-        self.users = {}  # of each process
+        self.users = {}  # from processes to users
         self.peaks = {"pss": defaultdict(int), "rss": defaultdict(int)}
         self.together = 0  # the largest sum of all users' PSS
         self.stopped = threading.Event()
@@ -123,7 +124,8 @@ class Processes(threading.Thread):
         """Return how many seconds of processor time each user has used."""
         total = defaultdict(float)
         for user, it in self.of():
-            total[user] += sum(it.cpu_times()[:4])  # including ended children
+            # The sum includes children that have ended.
+            total[user] += sum(it.cpu_times()[:4])
         return total
 
     def run(self):
@@ -142,9 +144,10 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return what is wrong in the decks and JupyterLab behind the hub's prefix.
+    """Return the faults in the decks and in JupyterLab on a hub.
 
-    Takes: `page`, which shows the deck of classic RISE.
+    All addresses on a hub have a prefix. `page` shows the deck of classic
+    RISE.
     """
     slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
@@ -162,7 +165,7 @@ def faults_behind_prefix(room, user, page):
         lab.goto(f"{base}/lab/tree/{PAGE}")
         lab.locator(".jp-Notebook h2").first.wait_for(timeout=60_000)
         if lab.locator(".jp-Dialog, .Toastify__toast").count():
-            faults.append("JupyterLab opens with a question.")
+            faults.append("JupyterLab opens with a dialog.")
     except (AssertionError, Error) as error:
         faults.append(f"behind {base}: {error}")
     lab.close()
@@ -198,9 +201,9 @@ def answer_in(file):
 
 
 def run_again(page, processes, user):
-    """Kill a user's kernel; click OK, and run all cells again.
+    """Kill a user's kernel, click OK, and run all cells again.
 
-    Raises Problem if what was typed is gone from the page.
+    Raise Problem if the answer that was typed is gone from the page.
     """
     processes.kernel_of(user).kill()
     page.locator(".modal.in .btn-primary").click(timeout=60_000)
@@ -212,10 +215,11 @@ def run_again(page, processes, user):
 
 
 def run_all(pages, processes, killed):
-    """Run all cells of all users, and kill one kernel halfway.
+    """Run all cells of all users, and kill one kernel halfway through.
 
-    Takes: `pages`, one for each user; `killed`, the user whose kernel is
-    killed. Returns each user's seconds until the last result, and what failed.
+    `pages` has one page for each user, and `killed` is the user whose kernel
+    is killed. Return each user's seconds until the last result, and what
+    failed.
     """
     stored = {user: page.evaluate(CELLS) for user, page in pages.items()}
     began = time.perf_counter()
@@ -244,9 +248,9 @@ def run_all(pages, processes, killed):
 
 
 def check_saved(page, file):
-    """Wait until Jupyter has automatically saved what was typed, then reload.
+    """Wait until Jupyter has saved what was typed, then reload the page.
 
-    Raises Problem if it was not saved, or if it is gone from the page.
+    Raise Problem if the answer was not saved, or if it is gone from the page.
     """
     began = time.perf_counter()
     while TYPED not in answer_in(file):
@@ -346,20 +350,20 @@ def tool():
     it, failed = measure(asked.users)
     print(f"On {it['cores']} cores and {it['machine_gib']:.0f} GiB:")
     print(f"time to the last result:      {it['last_s']:7.1f} s")
-    print(f"  with the killed kernel:     {it['last_with_killed_s']:7.1f} s")
+    print(f"  for the killed kernel:      {it['last_with_killed_s']:7.1f} s")
     print(f"a user's processor time:      {it['core_s']:7.1f} s")
     print(f"all users' memory (PSS):      {it['together_gib']:7.2f} GiB")
     print(f"a user's memory at most (RSS):{it['rss_gib']:7.2f} GiB")
     line("a user's memory at most (PSS)", it["pss_gib"], "GiB", most=GIB)
     print(f"failures:                     {len(failed):7}")
-    print("The answer survived the killed kernel, a reload and an update.")
+    print("The answer survived a killed kernel, a reload and an update.")
     if failed or it["pss_gib"] > GIB:
         raise Problem(
             "\n".join(
                 [
                     *failed,
-                    "The room exceeds its limits, or something failed; see "
-                    "above.",
+                    "A limit was exceeded, or something failed; the lines "
+                    "above say what.",
                 ]
             )
         )

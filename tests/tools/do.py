@@ -1,7 +1,7 @@
-"""The project's commands for any system that has Python.
+"""Run the project's commands on any system that has Python.
 
 `python tests/tools/do.py slides SESSION=3` does the same as `make slides
-SESSION=3`. Like make, it first makes the environment, .venv, or brings it up
+SESSION=3`. Like make, it first creates the environment, .venv, or brings it up
 to date.
 """
 
@@ -16,8 +16,8 @@ import clean
 import env
 
 TOOLS = Path("tests", "tools")
-# For each command: the programs that it starts one after another, and the
-# settings that it passes to the last one.
+# For each command, the programs that it starts one after another, and the
+# settings that it passes to the last program.
 LINT = [TOOLS / "lint.py"]
 COMMANDS = {
     "env": ([], ()),
@@ -41,11 +41,11 @@ def usage():
 
 
 def programs_for(arguments):
-    """Return the programs that Python has to start for a command, in order.
+    """Return the programs that Python starts for a command, in order.
 
-    Takes: the words after `do.py`, such as ["slides", "SESSION=3"]. If they
-    ask for something that does not exist, ends the process with a list of the
-    commands or settings.
+    `arguments` are the words after `do.py`, such as ["slides", "SESSION=3"].
+    If there is no such command or setting, end the process with a list of the
+    existing ones.
     """
     command, *settings = arguments or ["help"]
     if command == "help":
@@ -62,7 +62,7 @@ def programs_for(arguments):
         if name.upper() not in known:
             these = " and ".join(f"{it}=..." for it in known) or "none"
             sys.exit(f"{command} has no setting {name}. It accepts: {these}.")
-        if value:  # the Makefile passes all of them
+        if value:  # the Makefile passes all settings
             options.append(f"--{name.lower()}={value}")
     return [
         [*program, *(options if program is programs[-1] else [])]
@@ -71,7 +71,7 @@ def programs_for(arguments):
 
 
 def python():
-    """Return the path of our environment's Python, after making it if needed."""
+    """Return the path of our environment's Python; create it if needed."""
     ours = Path(".venv")
     if ours.exists() and os.path.samefile(sys.prefix, ours):
         return sys.executable  # the Makefile has already done this

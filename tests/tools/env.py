@@ -1,8 +1,9 @@
-"""Makes the project's own environment, .venv, or brings it in line with uv.lock.
+"""Create the project's own environment, .venv, or update it.
 
-This is for Windows, and for other systems without sh. Elsewhere, env.sh does
-the same, because a machine that has make may have no Python. If there is
-nothing to do, this writes nothing. If it fails, it says why in one sentence.
+The environment must match uv.lock. This script is for Windows and for other
+systems without sh. Elsewhere, env.sh does the same, because a machine that has
+make may have no Python. If there is nothing to do, the script writes nothing.
+If it fails, it says why in one sentence.
 """
 
 import os
@@ -45,7 +46,10 @@ def program(environment, name):
 
 
 def settings():
-    """Return uv's environment variables: those that may pass, and our own."""
+    """Return the environment variables for uv.
+
+    These are the user's variables that may pass, and our own.
+    """
     passed = clean.allowed()
     if not passed.get("UV_DEFAULT_INDEX") and passed.get("PIP_INDEX_URL"):
         passed["UV_DEFAULT_INDEX"] = passed["PIP_INDEX_URL"]
@@ -53,9 +57,9 @@ def settings():
 
 
 def call(*command, said=None):
-    """Run a program in the project's folder; return its result.
+    """Run a program in the project's folder, and return its result.
 
-    Takes: `said`, the program's input.
+    `said` is the program's input.
     """
     variables = settings()
     if LOCKED[0] in command:
@@ -74,8 +78,7 @@ def call(*command, said=None):
 def done(sentence, *command, said=None):
     """Return what a program prints; if it fails, exit with the cause.
 
-    Takes: `sentence`, which is shown if the cause is unknown; `said`, the
-    program's input.
+    `sentence` is shown if the cause is unknown. `said` is the program's input.
     """
     try:
         it = call(*command, said=said)
@@ -89,9 +92,9 @@ def done(sentence, *command, said=None):
 
 
 def find_uv():
-    """Return a uv that is new enough: one on the PATH, or our own in .uv.
+    """Return a uv that is new enough, from the PATH or from .uv.
 
-    Returns None if there is neither.
+    Return None if there is none.
     """
     for path in (shutil.which("uv"), program(ROOT / ".uv", "uv")):
         if not path or not Path(path).exists():
@@ -113,10 +116,10 @@ def get_uv():
 
 
 def find_python(uv):
-    """Return which Python uv should use: any that is new enough.
+    """Return the options that tell uv which Python to use.
 
-    The one that .python-version asks for is preferred, and uv fetches it if
-    there is none.
+    We prefer the version in .python-version, but accept any that is new
+    enough. If there is none, the list is empty, and uv downloads Python.
     """
     for versions in ({}, {"UV_PYTHON": ">=3.12"}):
         OURS.update(versions)
@@ -142,9 +145,9 @@ def say(text):
 
 
 def make():
-    """Make the environment if it is missing or differs from uv.lock.
+    """Create the environment if it is missing or differs from uv.lock.
 
-    Returns the path of its Python. If that is not possible, ends the process
+    Return the path of its Python. If that is not possible, end the process
     with a sentence that says why.
     """
     python = program(ROOT / ".venv", "python")
@@ -157,19 +160,19 @@ def make():
     if not uv:
         uv = get_uv()
         base = find_python(uv)
-    sentence = "The environment could not be made; the lines above say why."
+    sentence = "The environment could not be created; the lines above say why."
     if not python.exists():
         say(
             "Setting up the environment in .venv (only once; this takes a few "
             "minutes) ..."
         )
-        # Relocatable means that its programs still start after the folder has
-        # been moved.
+        # In a relocatable environment, the programs still start after the
+        # folder has been moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")
     if has_mirror():
-        # uv.lock names the addresses of pypi.org, so uv sync would not look
-        # elsewhere. Its checksums also hold for the mirror's files.
+        # uv.lock contains addresses on pypi.org, so `uv sync` would not use
+        # the mirror. The checksums are the same for the mirror's files.
         plain = ("--no-emit-project", "--no-header", "--no-annotate")
         packages = done(sentence, uv, "export", *plain, *LOCKED)
         into = ("--quiet", "--python", python, "--require-hashes", "-")

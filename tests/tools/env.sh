@@ -1,14 +1,14 @@
 #!/bin/sh
-# Makes the project's own environment, .venv, or brings it in line with uv.lock.
-# Every target of the Makefile calls it first. If there is nothing to do, it
-# takes a moment and writes nothing. If it fails, it says why in one sentence,
-# and its exit status is not zero.
+# Create the project's own environment, .venv, or update it to match uv.lock.
+# Every target of the Makefile calls this script first. If there is nothing to
+# do, the script takes only a moment and writes nothing. If it fails, it says
+# why in one sentence, and its exit status is not zero.
 set -u
 unset CDPATH IFS
 cd "${0%/*}/../.." || exit 1
 
-# Start again with only those environment variables that clean.py lets through.
-# The functions and options of the user's shell are dropped, too.
+# Restart this script with only those environment variables that clean.py lets
+# through. This also drops the functions and options of the user's shell.
 if [ "${1-}" != clean ]; then
     names=$(command awk '
         /^ALLOWED = """/ { inside = 1; next }
@@ -32,7 +32,7 @@ theirs=$3
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Say why a command failed: the cause if it is known, or else its last lines.
+# Say why a command failed. If the cause is unknown, print its last lines.
 fail() {
     if ! printf '%s\n' "$log" | sh tests/tools/why.sh >&2; then
         printf '%s\n' "$log" | tail -n 20 >&2
@@ -44,7 +44,7 @@ fail() {
 minor() { "$1" -I -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null; }
 new_enough() { "$1" sync --check --help >/dev/null 2>&1; }
 
-# If the home or the temporary folder can't be written to, use another one.
+# If the home folder or the temporary folder can't be written to, use another.
 { [ -d "${HOME-}" ] && mkdir -p "$HOME/.cache" && [ -w "$HOME/.cache" ]; } 2>/dev/null ||
     export HOME="$PWD/.uv/home"
 [ -w "${XDG_CACHE_HOME:-$HOME}" ] || unset XDG_CACHE_HOME
@@ -57,8 +57,8 @@ export LC_ALL=C UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_INSTALL_BIN=0
 uv=uv
 new_enough $uv || uv=.uv/bin/uv
 
-# Use the Python that .python-version asks for if it is there, or else any that
-# is new enough. If there is none, uv fetches one (see below).
+# Use the Python version that .python-version asks for, or else any version
+# that is new enough. If there is none, uv downloads it (see below).
 find_python() {
     python=$($uv python find --no-config --no-cache 2>/dev/null) && return
     export UV_PYTHON='>=3.12'
@@ -132,8 +132,8 @@ fi
 if ! new_enough $uv; then
     base=
     for name in python3 python3.14 python3.13 python3.12 python; do
-        # Because of .python-version in this folder, pyenv may refuse to
-        # start some of them, so take the first one that really starts.
+        # Because of .python-version in this folder, pyenv may refuse to start
+        # some of these programs, so take the first that really starts.
         if "$name" -I -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
             base=$name
             break
@@ -157,15 +157,15 @@ fi
 
 [ -d .venv ] || say "Setting up the environment in .venv (only once; this takes a few minutes) ..."
 if [ "$(minor .venv/bin/python)" != "$(minor "$python")" ]; then
-    # Relocatable means that its programs still start after the folder has
-    # been moved.
-    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be made; the lines above say why."
+    # In a relocatable environment, the programs still start after the folder
+    # has been moved.
+    log=$($uv venv --quiet --clear --relocatable --prompt intuitive-ai --python "$python" .venv 2>&1) || fail "The environment could not be created; the lines above say why."
 fi
 if [ -n "$mirror" ]; then
-    # uv.lock names the addresses of pypi.org, so uv sync would not look
-    # elsewhere. Its checksums also hold for the mirror's files.
+    # uv.lock contains addresses on pypi.org, so `uv sync` would not use the
+    # mirror. The checksums are the same for the mirror's files.
     log=$(locked export $cuda --no-emit-project --no-header --no-annotate 2>&1) &&
         log=$(printf '%s\n' "$log" | $uv pip sync --quiet --python .venv/bin/python --require-hashes - 2>&1)
 else
     log=$($uv sync $cuda --locked --quiet 2>&1)
-fi || fail "The environment could not be made; the lines above say why."
+fi || fail "The environment could not be created; the lines above say why."

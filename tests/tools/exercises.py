@@ -1,6 +1,6 @@
-"""Finds a session's exercises by their cells' tags, and proves that they work.
+"""Find a session's exercises by the tags of their cells, and test them.
 
-The cells of exercise 1 carry the tags task-1, answer-1 and check-1. The answer
+The cells of exercise 1 have the tags task-1, answer-1 and check-1. The answer
 in the session's solutions also has the tag answer-1, and typical mistakes are
 in tests/wrong_answers/. So nothing is written twice.
 """
@@ -17,13 +17,14 @@ NONSENSE = (
     "[]",
     'float("nan")',
     "print",
-    "[None, None]",  # gaps left open
+    "[None, None]",  # unfilled gaps
     '["1", None, 2.0]',
-    "[[1.0, 2.0], [3.0]]",  # ragged
+    "[[1.0, 2.0], [3.0]]",  # a ragged list
     "[None] * 1000",
 )
 
-# This runs an answer and then the check, with copies of the session's names.
+# This code runs an answer and then the check, on a copy of the session's
+# names.
 PROOF = """
 from contextlib import redirect_stdout
 from io import StringIO
@@ -40,7 +41,7 @@ assert {words!r} in said, said
 
 
 def tagged(nb, tag):
-    """Return the sources of the cells that have a tag, as one text."""
+    """Return the sources of all cells with a tag, joined into one text."""
     return "\n\n".join(
         cell.source
         for cell in nb.cells
@@ -49,7 +50,7 @@ def tagged(nb, tag):
 
 
 def exercises_of(nb):
-    """Return the numbers of a session's exercises, in the notebook's order."""
+    """Return a session's exercise numbers, in the notebook's order."""
     tags = [tag for cell in nb.cells for tag in cell.metadata.get("tags", [])]
     found = [re.fullmatch(r"check-(\d+)", tag) for tag in tags]
     return [int(match[1]) for match in found if match]
@@ -61,9 +62,9 @@ def solutions_of(pair):
 
 
 def session_of(pair):
-    """Return the path, without suffix, of the session that solutions are for.
+    """Return the session's path, without suffix, for a pair of solutions.
 
-    Returns None if `pair` is a session itself.
+    Return None if `pair` is a session itself.
     """
     if pair.parent.name != "solutions":
         return None
@@ -71,7 +72,7 @@ def session_of(pair):
 
 
 def for_solutions(cell):
-    """Return whether solutions show or run this cell of their session."""
+    """Return whether the solutions show or run this cell of the session."""
     tags = " ".join(cell.metadata.get("tags", []))
     return bool(re.search(r"for-solutions|(task|check)-\d", tags))
 
@@ -79,9 +80,10 @@ def for_solutions(cell):
 def wrong_answers_to(pair, folder=WRONG_ANSWERS):
     """Return typical mistakes in a session's exercises.
 
-    Takes: the session's path without suffix; the folder that holds the
-    mistakes. Returns a list of (number of the exercise, words that the check
-    must say, code of the answer). Raises Problem if a title has another form.
+    `pair` is the session's path without suffix, and `folder` contains the
+    mistakes. Return a list of tuples. Each has an exercise number, the words
+    that the check must say, and the code of the answer. Raise Problem if a
+    title has another form.
     """
     path = folder / f"{pair.name}.py"
     shared, wrong = "", []
@@ -97,17 +99,17 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
                 f"{title!r}."
             )
         else:
-            shared += cell.source  # what all of them import
+            shared += cell.source  # what all mistakes import
     return wrong
 
 
 def proof(nb, number, answer, words):
-    """Return code that runs after a session and proves what a check says.
+    """Return code that proves what a check says about an answer.
 
-    Takes: the session's notebook; the number of the exercise; the code of an
-    answer; words that the check must say, which are "correct" if the answer is
-    right. If the check says something else, the code raises AssertionError
-    with what it said.
+    The code runs after the session in `nb`. `number` is the exercise number,
+    and `answer` is the code of the answer. The check must say `words`, which
+    are "correct" if the answer is right. If it says something else, the code
+    raises AssertionError with the output of the check.
     """
     return PROOF.format(
         number=number,
@@ -119,9 +121,9 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) for each exercise, to prove its solution correct.
+    """Yield (name, code) to prove that the solutions are correct.
 
-    Takes: a session's notebook, and its path without suffix.
+    `nb` is a session's notebook, and `pair` is its path without suffix.
     """
     numbers = exercises_of(nb)
     solutions = read_ipynb(solutions_of(pair)) if numbers else None
@@ -134,8 +136,8 @@ def solved(nb, pair):
 def refused(nb, pair, folder=WRONG_ANSWERS):
     """Yield (name, code) to prove that checks reject mistakes and nonsense.
 
-    Takes: a session's notebook, its path without suffix, and the folder of
-    the wrong answers.
+    `nb` is a session's notebook, `pair` is its path without suffix, and
+    `folder` contains the wrong answers.
     """
     numbers = exercises_of(nb)
     wrong = wrong_answers_to(pair, folder) if numbers else []

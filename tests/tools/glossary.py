@@ -1,4 +1,4 @@
-"""The glossary of the site, with links to where a session explains each term."""
+"""Build the site's glossary, with links to where each term is explained."""
 
 import re
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from pathlib import Path
 from sessions import Problem
 
 SOURCE = Path(__file__).parent / "site" / "glossary.md"
-# Places where no link may be put: code, formulas, links and pictures, HTML,
-# headings and tables.
+# The places where we must not add links: code, formulas, links and pictures,
+# HTML, headings and tables.
 TAKEN = re.compile(
     r"```.*?```|`[^`\n]+`|\$\$.+?\$\$|\$[^$\n]+\$"
     r"|!?\[[^\]]*\](?:\([^)]*\)|\{[^}]*\})|<[^>]+>|^[#|][^\n]*$",
@@ -25,24 +25,27 @@ OVERVIEW = re.compile(
 
 @dataclass
 class Entry:
-    """A term: how it may be spelled, what it means, and where it is explained."""
+    """A term of the glossary, with its spellings and its meaning.
+
+    It also says which session explains the term.
+    """
 
     spellings: list
     meaning: str
-    session: str = ""  # the name of its notebook
+    session: str = ""  # the name of the session's notebook
 
     @property
     def term(self):
-        """The spelling that the glossary shows."""
+        """Return the spelling that the glossary shows."""
         return self.spellings[0]
 
     @property
     def anchor(self):
-        """The id of the place where the session explains the term."""
+        """Return the id of the place where the session explains the term."""
         return "met-" + re.sub(r"\W+", "-", self.term.lower())
 
     def patterns(self):
-        """Return the patterns to look for: the term in bold, then plain."""
+        """Return patterns that match the term, first in bold, then plain."""
         words = "|".join(re.escape(it) for it in self.spellings)
         return (
             re.compile(rf"\*\*(?:(?:an?|the) )?(?:{words})s?\.?\*\*", re.I),
@@ -53,15 +56,15 @@ class Entry:
 def read_glossary():
     """Return the entries of the glossary's source.
 
-    An entry is a line with the term, and other spellings after semicolons,
-    followed by its meaning after a colon.
+    Each entry has a line with the term and its other spellings, separated by
+    semicolons. The next line has a colon and the meaning.
     """
     found = re.findall(r"^(.+)\n: (.+)$", SOURCE.read_text("utf-8"), re.M)
     return [Entry(terms.split("; "), meaning) for terms, meaning in found]
 
 
 def linked(text, match, entry):
-    """Return a text in which a term links to the glossary and is a link target."""
+    """Return a text in which a matched term is a link and a link target."""
     shown = match[0].strip("*")
     role = f"{{term}}`{shown} <{entry.term}>`"
     bold = "**" if match[0].startswith("**") else ""
@@ -72,14 +75,14 @@ def linked(text, match, entry):
 def link_terms(entries, notebooks):
     """Link each term at the place where a session first explains it.
 
-    This is in the first session that has the term in bold, or else in the
-    first one that mentions it. Within that session, a place below a heading
-    with the term is preferred, and a folded answer is avoided. Changes the
+    We take the first session that has the term in bold, or else the first
+    session that mentions it. Within that session, we prefer a place below a
+    heading with the term, and avoid folded answers. The function changes the
     Markdown cells, and stores the sessions in the entries.
 
-    Takes: `entries`, those of the glossary; `notebooks`, a dict of the
-    sessions in their order, with their names as keys. Raises Problem for a
-    term that no session mentions.
+    `entries` are the entries of the glossary. `notebooks` is a dict from names
+    to sessions, in their order. Raise Problem for a term that no session
+    mentions.
     """
     cells = list(explaining(notebooks))
     for entry in entries:
@@ -111,7 +114,7 @@ def unlikely(entry, place):
 
 
 def explaining(notebooks):
-    """Yield all cells that may explain a term, with session and heading."""
+    """Yield each cell that may explain a term, with session and heading."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:
@@ -123,7 +126,10 @@ def explaining(notebooks):
 
 
 def free(text):
-    """Blank out what must not get links in a text; keep the text's length."""
+    """Blank out the parts of a text that must not contain links.
+
+    The length of the text stays the same.
+    """
     return TAKEN.sub(lambda it: "\n" * len(it[0]), text)
 
 

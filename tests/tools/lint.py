@@ -1,8 +1,8 @@
-"""`make lint`: check the style of the code and the spelling.
+"""Check the style of the code and the spelling, for `make lint`.
 
-A reader's answers are not checked. A reader types them into the .ipynb, and
-`make sync` may copy them into the answer cells of the .md. So this checks a
-copy of the project in which these cells contain the solutions.
+Readers' answers are not checked. Readers type them into the .ipynb, and `make
+sync` may copy them into the answer cells of the .md. So we check a copy of the
+project in which these cells contain the solutions.
 """
 
 import re
@@ -21,12 +21,15 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["codespell_lib"],
 )
-# An answer cell as it is written in the .md.
+# An answer cell, in the form in which the .md contains it.
 ANSWER = re.compile(r'^```python [^\n]*"answer-\d.*?^```$', re.M | re.S)
 
 
 def not_ours(folder, names):
-    """Return the files of a folder that are not checked or are added later."""
+    """Return the files in a folder that the copy should leave out.
+
+    Some of them are never checked, and the others are added later.
+    """
     hidden = {name for name in names if name.startswith(".")} | {"build"}
     if Path(folder) in (NOTEBOOKS, NOTEBOOKS / "solutions"):
         hidden |= {
@@ -54,7 +57,10 @@ def answer_tags(cell):
 
 
 def write_copy(folder):
-    """Copy every file that will be checked to a folder, under its own name."""
+    """Copy all files that will be checked into a folder.
+
+    The files keep their names.
+    """
     shutil.copytree(".", folder, ignore=not_ours, dirs_exist_ok=True)
     for pair in all_pairs():
         text = pair.with_suffix(".md").read_text(encoding="utf-8")

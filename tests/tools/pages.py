@@ -1,7 +1,7 @@
-"""`make site`: build all sessions as pages to read and search, in build/site.
+"""Build the site of all sessions in build/site, for `make site`.
 
-Nothing is executed: the pages show the outputs that are stored. First, a
-folder of sources is written: the notebooks without the parts that a reader
+Nothing is executed, because the pages show the stored outputs. First, we write
+a folder of sources. It contains the notebooks without the parts that a reader
 does not need, and pages that collect parts of several notebooks. Then Sphinx
 builds the site from these sources, with the settings in
 tests/tools/site/conf.py.
@@ -48,16 +48,16 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent / "site"
 SITE = BUILD / "site"
 LOG = Path(".github", "CHANGELOG.md")
-SYSTEMS = ("darwin", "linux", "win32")  # those that uv.lock is made for
+SYSTEMS = ("darwin", "linux", "win32")  # the systems in uv.lock
 LOCKED = Path(".binder", "requirements.txt")
 ROOM = Path("tests", "bench", "room.json")  # what room.py has measured
 # The most memory that Session 4's kernel may use, which `make bench` checks.
 SESSION_4_GIB = 3
-# Files beside a notebook that its design or its moving figures need.
+# Files beside a notebook that its style or its explorables need.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
 GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
-# Code that only shows a session's task or runs its check; nobody reads it.
+# Code that only shows a task or runs a check, which no reader needs to see.
 PLUMBING = re.compile(r'(Markdown|exec)\(tagged\["[\w-]+"\]\)')
 # This line is in every notebook as long as the series has no address.
 UNKNOWN = 'ADDRESS = ""'
@@ -69,12 +69,12 @@ def render(template, **values):
 
 
 def published(address=""):
-    """Return where the series is published, or an empty dictionary if it is not.
+    """Return where the series is published, or an empty dict if it is not.
 
-    Takes: `address`, the address of its repository; if it is empty, the one in
-    pyproject.toml is used. Returns the `address`, the `repository` as
-    owner/name, and the address of the `site` that GitHub serves. Raises
-    Problem if the address has another form.
+    `address` is the address of the repository. If it is empty, the address in
+    pyproject.toml is used. The dict has the `address`, the `repository` as
+    owner/name, and the address of the `site` that GitHub serves. Raise Problem
+    if the address has another form.
     """
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     address = address or project["project"].get("urls", {}).get("Repository")
@@ -110,10 +110,11 @@ def title_of(nb):
 
 
 def opening_of(nb):
-    """Return the time that a session takes, and its requirements.
+    """Return how long a session takes, and what it requires.
 
-    Both come from the session's opening. If it states no time, only the
-    reading time is given. Raises Problem if it doesn't state the requirements.
+    Both come from the session's opening. If the opening states no time, only
+    the reading time is given. Raise Problem if the opening does not state the
+    requirements.
     """
     announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
     room = " + ".join(f"{it}" for it in announced if it)
@@ -141,7 +142,9 @@ def references_of(nb):
         if cell.cell_type == "markdown" and after:
             text = re.split(r"^(?:#|\*\*)", after[0], flags=re.M)[0]
             return "\n".join(re.findall(r"^- .+(?:\n +.+)*", text, re.M))
-    raise Problem(f"{title_of(nb)}: it has no list of references; add one.")
+    raise Problem(
+        f"{title_of(nb)}: there is no list of references, so add one."
+    )
 
 
 def proven():
@@ -161,9 +164,9 @@ def minutes(seconds):
 
 
 def teachers(address=""):
-    """Return the page for teachers, with the figures that room.py has measured.
+    """Return the page for teachers, with the figures from room.py.
 
-    Takes: `address`, the address of the repository, if it is known.
+    `address` is the address of the repository, if it is known.
     """
     room = json.loads(ROOM.read_text("utf-8"))
     return render(
@@ -179,7 +182,7 @@ def teachers(address=""):
 def with_solutions(text, session):
     """Return a text with a link from each exercise to its solution.
 
-    Takes: `session`, the session's number.
+    `session` is the number of the session.
     """
     there = f"solution-{session}"
     text = re.sub(r"^## (\d+)\. ", rf"({there}-\1)=\n\g<0>", text, flags=re.M)
@@ -188,11 +191,11 @@ def with_solutions(text, session):
 
 
 def readable(nb, links, session):
-    """Return a notebook as a page, with the parts that a reader of the site needs.
+    """Return a notebook as a page for readers of the site.
 
     The presenter's notes and the cell that fetches files on Colab are left
-    out, and each exercise links to its solution. Takes: `links`, the HTML
-    below the title; `session`, the number of the notebook's session.
+    out, and each exercise links to its solution. `links` is the HTML below the
+    title, and `session` is the session's number.
     """
     nb = nbformat.from_dict(nb)
     nb.cells = [
@@ -234,8 +237,8 @@ def name_in_zip(pair, path):
 def write_download(pair, path, place):
     """Write a copy of a notebook that can be read without any other files.
 
-    Once the series is published, the copy contains its address, and its
-    pictures and links lead there. Until then, the notebook is copied
+    Once the series is published, the copy contains the address of the series,
+    and its pictures and links point there. Until then, the notebook is copied
     unchanged.
     """
     original = pair.with_suffix(".ipynb")
@@ -264,7 +267,7 @@ def write_download(pair, path, place):
 def write_zip(pair, path, lock):
     """Write a zip of a session with everything it needs to run.
 
-    Takes: `lock`, the text of requirements.txt.
+    `lock` is the text of requirements.txt.
     """
     nb = read_ipynb(pair)
     solutions = NOTEBOOKS / "solutions" / f"{pair.name}.ipynb"
@@ -291,16 +294,17 @@ def write_zip(pair, path, lock):
         texts = {"README.txt": readme + "\n", "requirements.txt": lock}
         for name, text in texts.items():
             entry = zipfile.ZipInfo(name_in_zip(pair, Path(name)))
-            entry.external_attr = 0o644 << 16  # everybody can read it
+            entry.external_attr = 0o644 << 16  # readable by everybody
             archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
 
 
 def requirements():
-    """Return the versions that uv.lock gives the notebooks, in pip's format.
+    """Return the versions of the notebooks' packages, in pip's format.
 
-    A test makes sure that Binder's list agrees with uv.lock.
+    The versions come from Binder's list. A test makes sure that this list
+    agrees with uv.lock.
     """
-    # These are the platforms that we lock for; elsewhere, pip may still try.
+    # uv.lock supports only these platforms, but pip may try others, too.
     systems = [f"sys_platform == '{it}'" for it in SYSTEMS]
     here = f" ; {' or '.join(systems)}\n"
     return LOCKED.read_text("utf-8").replace(here, "\n")
@@ -309,11 +313,11 @@ def requirements():
 def stage(folder, place):
     """Fill a folder with everything that the site is made of.
 
-    It gets three subfolders: `source`, which Sphinx reads; `static`, which the
-    pages load; and `extra`, which goes into the site unchanged.
+    The folder gets three subfolders. Sphinx reads `source`, the pages load
+    files from `static`, and `extra` goes into the site unchanged.
 
-    Takes: `folder`, and `place`, where the series is published. Raises Problem
-    if a notebook is damaged or was not run.
+    `place` says where the series is published. Raise Problem if a notebook is
+    damaged or has not been run.
     """
     source, static, extra = (
         folder / name for name in ("source", "static", "extra")
@@ -399,10 +403,10 @@ def stage(folder, place):
 
 
 def build(folder, site, address=""):
-    """Have Sphinx build the site; raise Problem if it gives any warning.
+    """Build the site with Sphinx; raise Problem if there is any warning.
 
-    Takes: `folder`, which `stage` has filled; `site`, the path of the new
-    site; `address`, where it will be published.
+    `folder` is the folder that `stage` has filled. `site` is the path of the
+    new site, and `address` is where the site will be published.
     """
     said = io.StringIO()
     app = Sphinx(
@@ -431,7 +435,7 @@ def build(folder, site, address=""):
 
 
 def tool(arguments=None):
-    """Rebuild the site; if that fails, keep the old one."""
+    """Rebuild the site; keep the old site if that fails."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--address", default="", help="of the repository")
     place = published(parser.parse_args(arguments).address)

@@ -1,9 +1,10 @@
-"""Lets JAX round on a CPU as it does on other devices.
+"""Make JAX round on a CPU as it does on other devices.
 
 A GPU or a TPU keeps fewer bits of the numbers that it multiplies, unless it is
-asked for full precision, and its exponentials and sums differ in their last
-bits. On a CPU, JAX ignores `jax_default_matmul_precision`, so we change how it
-translates a product. `device.py` and a test run the sessions in this way.
+asked for full precision. Its exponentials and sums also differ in their last
+bits. On a CPU, JAX ignores `jax_default_matmul_precision`, so we change the
+rule by which JAX lowers a product to machine operations. `device.py` and a
+test run the sessions in this way.
 """
 
 import jax
@@ -12,7 +13,7 @@ from jax._src.interpreters import mlir as translations
 from jax.extend.core import primitives
 from jax.interpreters import mlir
 
-# How many of the 23 fraction bits of its inputs a product keeps.
+# A product keeps this many of the 23 fraction bits of its inputs.
 BITS = {"gpu": 10, "tpu": 7}  # TF32 and bfloat16
 PRODUCTS = ("dot_general_p", "conv_general_dilated_p")
 INEXACT = ("exp_p", "log_p", "tanh_p", "logistic_p", "rsqrt_p", "reduce_sum_p")
@@ -20,7 +21,7 @@ FULL = (jax.lax.Precision.HIGHEST,) * 2
 
 
 def coarse(x, bits):
-    """Return x without its last bits if it is an array of float32."""
+    """Return x without its last bits if it is a float32 array."""
     if x.dtype != jnp.float32:
         return x
     return jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=bits)
@@ -31,19 +32,19 @@ def nudged(x):
     if x.dtype != jnp.float32:
         return x
     number = jax.lax.bitcast_convert_type(x, jnp.uint32)
-    flip = (number * jnp.uint32(2654435761)) >> 31  # looks random
+    flip = (number * jnp.uint32(2654435761)) >> 31  # pseudorandom
     new = jax.lax.bitcast_convert_type(number ^ flip, jnp.float32)
     return jnp.where(jnp.isfinite(x) & (x != 0), new, x)
 
 
 def translation_of(primitive):
-    """Return the function that translates a JAX primitive for a CPU."""
+    """Return the rule by which JAX lowers a primitive on a CPU."""
     on_cpu = translations._platform_specific_lowerings["cpu"]
     return (on_cpu.get(primitive) or translations._lowerings[primitive]).rule
 
 
 def translated(function, context, avals, values):
-    """Translate a function of arrays that returns arrays of the same kind."""
+    """Lower a function whose outputs have the same types as its inputs."""
     lower = mlir.lower_fun(lambda *them: [function(it) for it in them])
     same = context.replace(
         primitive=None, avals_in=avals, avals_out=avals, tokens_out=None
@@ -52,7 +53,7 @@ def translated(function, context, avals, values):
 
 
 def replace_product(primitive, bits):
-    """Let a product keep only this many bits of its inputs."""
+    """Make a product keep only this many bits of its inputs."""
     translate = translation_of(primitive)
 
     def rule(context, *inputs, precision, **params):
@@ -66,7 +67,7 @@ def replace_product(primitive, bits):
 
 
 def replace_function(primitive):
-    """Let a function's results differ in their last bits."""
+    """Make a function's results differ in their last bits."""
     translate = translation_of(primitive)
 
     def rule(context, *inputs, **params):
@@ -77,9 +78,9 @@ def replace_function(primitive):
 
 
 def round_like(device):
-    """From now on, let this process round like a "gpu" or a "tpu".
+    """From now on, make this process round like a "gpu" or a "tpu".
 
-    Sessions that ask which device they run on get this answer, too.
+    A session that asks which device it runs on gets this answer.
     """
     for name in PRODUCTS:
         replace_product(getattr(primitives, name), BITS[device])

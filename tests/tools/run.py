@@ -1,7 +1,7 @@
-"""`make run`: execute notebooks from top to bottom in fresh kernels, in place.
+"""Execute notebooks in place and in fresh kernels, for `make run`.
 
 A notebook is executed only if its code, or something that the code depends on,
-has changed since its outputs were stored. The notebook's metadata hold a
+has changed since its outputs were stored. The notebook's metadata contain a
 fingerprint of both.
 """
 
@@ -30,15 +30,15 @@ from sessions import (
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 900  # far longer than any cell takes, to stop one that hangs
+CELL_SECONDS = 900  # far longer than any cell needs; stops a cell that hangs
 
 
 def execute(nb, folder, on_cell=lambda cell: None, **settings):
     """Execute a notebook in a fresh kernel, and return it with its outputs.
 
-    Takes: `nb`, which stays unchanged; `folder`, the kernel's working
-    directory; `on_cell`, called with each finished code cell; `settings` for
-    nbclient. Raises Problem at the first cell that fails or hangs, with its
+    `nb` stays unchanged, and `folder` is the kernel's working directory.
+    `on_cell` is called with each finished code cell, and `settings` are passed
+    to nbclient. Raise Problem at the first cell that fails or hangs, with its
     code and the error.
     """
     nb = nbformat.from_dict(nb)
@@ -63,7 +63,7 @@ def execute(nb, folder, on_cell=lambda cell: None, **settings):
 
 
 def fingerprint(*parts):
-    """Return a short text that changes if any of these texts or bytes does."""
+    """Return a short hash of these texts or bytes."""
     found = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else part.encode()
@@ -72,15 +72,16 @@ def fingerprint(*parts):
 
 
 def in_order(paths):
-    """Return the paths sorted with regard to case, even on Windows."""
+    """Return the paths in a case-sensitive order, even on Windows."""
     return sorted(paths, key=lambda it: it.parts)
 
 
 def code_of(pair):
-    """Return a fingerprint of a notebook's code and of everything that it reads.
+    """Return a fingerprint of a notebook's code and of the files it reads.
 
-    It covers the code cells, the files in notebooks/ that they mention by name
-    and, for solutions, the cells of the session that they show or run.
+    The fingerprint covers the code cells, and the files in notebooks/ that
+    they mention by name. For solutions, it also covers the cells of the
+    session that they show or run.
     """
     cells = [c for c in read_ipynb(pair).cells if c.cell_type == "code"]
     if session := session_of(pair):
@@ -97,10 +98,11 @@ def code_of(pair):
 
 
 def environment(lock=Path("uv.lock")):
-    """Return a fingerprint of the versions of all packages that notebooks use.
+    """Return a fingerprint of the versions of the notebooks' packages.
 
-    Takes: the lock file. Packages that only the tests or only Windows need are
-    left out, so that the result is the same on all platforms.
+    The versions come from `lock`, the lock file. Packages that only the tests
+    or only Windows need are left out, so that the result is the same on all
+    platforms.
     """
     packages = {}
     for it in tomllib.loads(lock.read_text("utf-8"))["package"]:
@@ -120,7 +122,7 @@ def environment(lock=Path("uv.lock")):
 
 
 def is_up_to_date(pair):
-    """Return whether the stored outputs come from the code as it is now."""
+    """Return whether the stored outputs come from the current code."""
     nb = read_ipynb(pair)
     cells = [c for c in nb.cells if c.cell_type == "code" and c.source.strip()]
     counts = [cell.execution_count for cell in cells]
@@ -130,14 +132,14 @@ def is_up_to_date(pair):
 
 
 def executed_now(pair):
-    """Return the metadata for outputs that are stored now."""
+    """Return the metadata for outputs that are being stored now."""
     return {"code": code_of(pair), "environment": environment()}
 
 
 def run(pair):
     """Execute one pair's notebook, and store its outputs.
 
-    If a cell fails, raises Problem and leaves the notebook unchanged.
+    If a cell fails, raise Problem and leave the notebook unchanged.
     """
     nb = read_ipynb(pair)
     cells = sum(cell.cell_type == "code" for cell in nb.cells)
@@ -145,7 +147,8 @@ def run(pair):
         began = time.perf_counter()
         nb = execute(nb, pair.parent, lambda _: bar.update())
         seconds = time.perf_counter() - began
-    # Rounded to tens, because otherwise every run would change the file.
+    # Round the time to tens, because otherwise every run would change the
+    # file.
     nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
     nb.metadata["executed"] = executed_now(pair)
     write_ipynb(pair, nb)
@@ -153,10 +156,10 @@ def run(pair):
 
 
 def tool():
-    """Execute notebooks whose code or environment changed; say what was skipped."""
+    """Execute all notebooks that have changed, and name the skipped ones."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
-    parser.add_argument("--all", default="", help="execute them all")
+    parser.add_argument("--all", default="", help="execute all notebooks")
     asked = parser.parse_args()
     problems = []
     for pair in pairs_of(asked.session):

@@ -1,4 +1,4 @@
-"""`make slides` and `make lab`: start a Jupyter server, and open a page."""
+"""Start a Jupyter server, for `make slides` and `make lab`."""
 
 import argparse
 import contextlib
@@ -27,17 +27,16 @@ from sessions import (
 from settings import LAB_WITHOUT, LIVE, write_settings
 from sync import sync
 
-HOST = "127.0.0.1"  # only this machine
+HOST = "127.0.0.1"  # reachable only from this machine
 START_SECONDS = 60
 FIRST_PORT = 8888
 IN_USE = (
-    "Port {} is in use by another program: choose another one, or leave out "
+    "Port {} is in use by another program: choose another port, or leave out "
     "PORT to get a free one."
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
-# Don't look for updates, and don't request anything that our server does not
-# have.
+# Don't look for updates, and don't request anything that our server lacks.
 WITHOUT = (
     *LAB_WITHOUT,
     "@jupyterlab/extensionmanager-extension",
@@ -49,9 +48,9 @@ WITHOUT = (
 
 
 def port_asked_for(text):
-    """Return the port that the user asked for, or None for any free one.
+    """Return the port that the user asked for, or None for any free port.
 
-    Takes: `text` as it was typed. Raises Problem if it is not a port.
+    `text` is what the user typed. Raise Problem if it is not a port.
     """
     if not text:
         return None
@@ -63,10 +62,10 @@ def port_asked_for(text):
 
 
 def part_asked_for(text, session):
-    """Return the query that opens a deck at a part, or "" for its beginning.
+    """Return the query that opens a deck at a part, or "" for its start.
 
-    Takes: `text`, as it was typed; `session`, the session's path without suffix. Raises
-    Problem if the session has no such part.
+    `text` is what the user typed, and `session` is the session's path without
+    suffix. Raise Problem if the session has no such part.
     """
     if text in ("", "1"):
         return ""
@@ -75,7 +74,7 @@ def part_asked_for(text, session):
         has = f"{parts} parts" if parts > 1 else "only one part"
         raise Problem(
             f"PART={text} does not exist: {session.name} has {has}. Leave out "
-            "PART to begin with the first one."
+            "PART to begin at the first slide."
         )
     return f"&part={text}"
 
@@ -97,9 +96,9 @@ def answers(address):
 
 
 def address_in(folder):
-    """Return the address that a server has written to a file, or "" until then."""
+    """Return the address that a server has written to a file, or ""."""
     for file in folder.glob("jpserver-*.json"):
-        with contextlib.suppress(json.JSONDecodeError):  # half-written yet
+        with contextlib.suppress(json.JSONDecodeError):  # only half-written
             said = json.loads(file.read_text("utf-8"))
             return f"http://{HOST}:{said['port']}"
     return ""
@@ -108,12 +107,13 @@ def address_in(folder):
 def start(port, token, folder):
     """Start a Jupyter server on a port, and wait until it answers.
 
-    Takes: `port`, or 0 for any free one; `folder`, for its log and run-time
-    files. Returns the process and its address, which is "" if the port is in
-    use. Raises Problem if it does not start for another reason.
+    `port` is a number, or 0 for any free port. `folder` is for the server's
+    log and runtime files. Return the process and its address, which is "" if
+    the port is in use. Raise Problem if the server does not start for another
+    reason.
     """
-    # There is no autosave, so what somebody tries out in front of the club
-    # changes a file only if they save it.
+    # There is no autosave, so anything that a presenter tries out changes a
+    # file only if they save it.
     write_settings(
         folder / "jupyter",
         folder / "data",
@@ -128,8 +128,8 @@ def start(port, token, folder):
     with log.open("w", encoding="utf-8", newline="\n") as file:
         server = subprocess.Popen(
             command,
-            # The token is in the environment, because every user can read a
-            # command line.
+            # Pass the token in the environment, because all users can read
+            # command lines.
             env=environment(folder) | {"JUPYTER_TOKEN": token},
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -157,7 +157,7 @@ def start(port, token, folder):
 def open_browser(address):
     """Open a page in the user's browser; return whether that was possible."""
     code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    # The browser gets the user's own settings; without them, it would look
+    # Give the browser the user's own settings. Without them, it would look
     # newly installed.
     return not subprocess.run(
         [sys.executable, "-I", "-c", code, address], env=outer()
@@ -165,16 +165,17 @@ def open_browser(address):
 
 
 def serve(path, query, port, folder):
-    """Serve the project until Ctrl-C; open `path`, or print its address.
+    """Serve the project until Ctrl-C; open a page, or print its address.
 
-    Takes: `path`, the page under the server's address, and `query`, which
-    follows the token there; `port`, a number, or None for 8888 or any free
-    one; `folder`, for the server's files. Raises Problem if it does not start.
+    `path` is the page's path on the server, and `query` follows the token in
+    the address. `port` is a number, or None for 8888 or any free port.
+    `folder` is for the server's files. Raise Problem if the server does not
+    start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
     if not base and not port:
-        print(f"Port {FIRST_PORT} is in use, so another one is used.")
+        print(f"Port {FIRST_PORT} is in use, so another port is used.")
         server, base = start(0, token, folder)
     if not base:
         raise Problem(IN_USE.format(port))
@@ -194,9 +195,9 @@ def serve(path, query, port, folder):
 def prepare(session):
     """Bring a session's .ipynb up to date, so that a reader can open it.
 
-    Takes: the session's path without suffix. Prints what was done, or why
-    nothing could be done: even if the halves conflict, one of them can be
-    read. Raises Problem if there is no .ipynb that can be opened.
+    `session` is the session's path without suffix. Print what was done, or why
+    nothing could be done. Even if the two halves conflict, the .ipynb can be
+    read. Raise Problem if there is no .ipynb that can be opened.
     """
     try:
         done = sync(session, reading=True)
@@ -204,15 +205,15 @@ def prepare(session):
         ipynb = session.with_suffix(".ipynb")
         if not is_whole(ipynb):
             raise
-        done = f"{problem}\n{ipynb} is opened as it is."
+        done = f"{problem}\nOpening {ipynb} as it is."
     if done:
         print(done)
 
 
 def own_copy_of(session):
-    """Return the reader's own copy of a session, or the session if there is none.
+    """Return the reader's own copy of a session, or the session itself.
 
-    If there is a copy, prints which file is opened.
+    If there is a copy, print which file is opened.
     """
     copy = session.with_name(f"my_{session.name}")
     if not copy.with_suffix(".ipynb").exists():
@@ -222,20 +223,20 @@ def own_copy_of(session):
             f"{copy}.ipynb is damaged, so {session}.ipynb is opened instead."
         )
         return session
-    print(f"Your own copy, {copy}.ipynb, is opened.")
+    print(f"Opening your own copy, {copy}.ipynb.")
     return copy
 
 
 def page_of(session, page):
-    """Return the server's path for a session.
+    """Return the path of a session's page on the server.
 
-    Takes: the session's path without suffix; `page`, one of PAGES.
+    `session` is the session's path without suffix, and `page` is one of PAGES.
     """
     return f"{PAGES[page]}/{quote(session.as_posix())}.ipynb"
 
 
 def tool():
-    """Serve a live deck, or JupyterLab, on the loopback address."""
+    """Serve a live deck or JupyterLab on the loopback address."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("page", choices=[*PAGES])
     parser.add_argument("--session", default="2")

@@ -1,4 +1,4 @@
-"""What the tools share: where the notebooks are, and how to read a pair."""
+"""Find the notebooks, and read and write their files, for all tools."""
 
 import contextlib
 import functools
@@ -28,22 +28,23 @@ KERNELSPEC = {
 # `make sync` writes the last one.
 ONLY_IN_IPYNB = ("language_info", "running_seconds", "executed", "checksum")
 
-# The lines that a merge leaves behind. Tools that merge notebooks put them
-# into cells of their own, nbdev between backticks and nbdime in red.
+# The conflict markers that a merge leaves behind. Tools that merge notebooks
+# put them into separate cells. nbdev writes them between backticks, and nbdime
+# writes them in red.
 MARKER = re.compile(r"^(?:`|<span[^>]*>\**)?(?:<{7}|>{7})(?:[ `]|$)", re.M)
 
 
 class Problem(Exception):
-    """Something that the user can fix; the text says how."""
+    """A problem that the user can fix; its text says how."""
 
 
 def main(tool):
-    """Run a tool from the command line; a Problem is printed without a traceback.
+    """Run a tool from the command line; print a Problem without a traceback.
 
-    The same holds for a full disk or a folder that can't be written to. The
-    tool always runs in a clean environment. Takes: `tool`, a function without
-    arguments. Ends the process with 1 after a Problem, which goes to stderr,
-    and with 130 after Ctrl-C.
+    A full disk or a folder that can't be written to is treated in the same
+    way. `tool` is a function without arguments, and it always runs in a clean
+    environment. After a Problem, print it to stderr and exit with status 1.
+    After Ctrl-C, exit with status 130.
     """
     # Don't fail just because a terminal does not use UTF-8.
     sys.stdout.reconfigure(errors="backslashreplace")
@@ -62,12 +63,12 @@ def main(tool):
 
 
 def all_pairs():
-    """Return the pairs' paths without suffix, sessions before solutions.
+    """Return all pairs' paths without suffixes, with the sessions first.
 
     A pair is listed even if one of its halves is missing. A reader's own
-    copies are left out. They are the files with another kind of name, such as
-    my_02_neural_nets or 02_neural_nets-Copy1, and a single file with the same
-    number as a complete pair. Raises Problem if there is no pair.
+    copies are left out. These are files with another kind of name, such as
+    my_02_neural_nets or 02_neural_nets-Copy1, and single files with the same
+    number as a complete pair. Raise Problem if there is no pair.
     """
     found = {}
     for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
@@ -96,8 +97,7 @@ def all_pairs():
 def pairs_of(number):
     """Return the pairs of a session and its solutions, or all pairs for "".
 
-    Takes: `number` as the user typed it. Raises Problem if there is no such
-    session.
+    `number` is what the user typed. Raise Problem if there is no such session.
     """
     if not number:
         return all_pairs()
@@ -108,8 +108,8 @@ def pairs_of(number):
 def find_session(number):
     """Return the path, without suffix, of the session with this number.
 
-    Takes: `number` as the user typed it ("2" or "02"). Raises Problem if there
-    is no such session.
+    `number` is what the user typed, such as "2" or "02". Raise Problem if
+    there is no such session.
     """
     sessions = [pair for pair in all_pairs() if pair.parent == NOTEBOOKS]
     for pair in sessions:
@@ -131,7 +131,7 @@ def kind_of(cell):
 def parts_of(cells):
     """Return the parts of a session, each a list of its cells.
 
-    The cell tagged `part-2` opens the second one, and so on.
+    The cell tagged `part-2` opens the second part, and so on.
     """
     parts = [[]]
     for cell in cells:
@@ -144,14 +144,14 @@ def parts_of(cells):
 def read_ipynb(pair):
     """Return the notebook in `pair`.ipynb.
 
-    Raises Problem, which says what to do, if the file is missing or damaged or
-    contains the markers of a merge.
+    Raise Problem, which says what to do, if the file is missing or damaged or
+    contains conflict markers.
     """
     return read_half(pair.with_suffix(".ipynb"))
 
 
 def read_md(pair):
-    """Return the notebook in `pair`.md; raises Problem as read_ipynb does."""
+    """Return the notebook in `pair`.md; raise Problem as read_ipynb does."""
     return read_half(pair.with_suffix(".md"))
 
 
@@ -173,11 +173,11 @@ def read_half(path):
         f"{other.name}."
     )
     if marker:
-        # Merging JSON by hand is hopeless, and it is not necessary.
+        # Merging JSON by hand is hopeless and unnecessary.
         merge = (
             rebuild[0].upper() + rebuild[1:]
             if nb is None and is_whole(other)
-            else "Edit it until one text is left and the markers are gone, "
+            else "Edit it until only one version is left and the markers are gone, "
             "then run `make sync`."
         )
         raise Problem(
@@ -200,16 +200,16 @@ def read_half(path):
 
 
 def is_whole(path):
-    """Return whether half of a pair can be read and contains no open merge."""
+    """Return whether half of a pair is readable, without conflict markers."""
     nb, marker = parse(path) if path.exists() else (None, "")
     return nb is not None and not marker
 
 
 def parse(path):
-    """Return the content of half of a pair, and where a merge is unfinished.
+    """Return the notebook in half of a pair, and its first conflict marker.
 
-    Takes: the path of a file. Returns the notebook, or None if the file is
-    damaged, and the place of the first conflict marker, or "".
+    `path` is the path of the file. The notebook is None if the file is
+    damaged, and the place of the marker is "" if there is none.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -234,9 +234,9 @@ def parse(path):
 
 
 def from_ipynb(text):
-    """Return the notebook in the text of an .ipynb, or None if it has no cells.
+    """Return the notebook in an .ipynb's text, or None if it has no cells.
 
-    If there is no notebook in it, raises whatever nbformat raises.
+    If the text is not a notebook, nbformat's exception is passed on.
     """
     nb = nbformat.convert(nbformat.reader.reads(text), 4)
     # Some editors write older formats, in which cells have no ids.
@@ -247,16 +247,16 @@ def from_ipynb(text):
 
 
 def from_md(text):
-    """Return the notebook in a Markdown text, or None if the text is cut off.
+    """Return the notebook in a Markdown text, or None if it is cut off.
 
-    If it does not describe a notebook, raises whatever jupytext raises.
+    If the text is not a notebook, jupytext's exception is passed on.
     """
     text = text.rstrip() + "\n"
     nb = jupytext.reads(text, fmt="md", config=config())
     if not nb.cells or "kernelspec" not in nb.metadata:
         return None
     # If a cell's last line is missing, jupytext reads on to the end of the
-    # file and writes that line.
+    # file. When it writes the notebook, it adds the missing line.
     (*_, last) = text.splitlines()
     (*_, written) = as_md(nb).splitlines()
     cut = last != written or re.match(r"<!-- #region|<!--(?!.*-->)", last)
@@ -264,13 +264,13 @@ def from_md(text):
 
 
 def config():
-    """Return jupytext's settings, from the pyproject.toml of this folder."""
+    """Return jupytext's settings from the pyproject.toml in this folder."""
     return config_in(Path.cwd())
 
 
 @functools.cache
 def config_in(folder):
-    """Return the settings for any folder; the file is read only once.
+    """Return jupytext's settings for any folder, reading the file only once.
 
     jupytext itself would also use the user's own settings from a parent
     folder.
@@ -281,7 +281,7 @@ def config_in(folder):
 def kept_metadata():
     """Return the names of the metadata that our settings preserve.
 
-    Returns two lists, one for the notebook and one for its cells.
+    There are two lists, one for the notebook and one for its cells.
     """
     settings = config()
     return [
@@ -294,12 +294,12 @@ def kept_metadata():
 
 
 def cleaned(nb):
-    """Return a copy of a notebook without what editors and machines add to it.
+    """Return a copy of a notebook without what editors and machines add.
 
-    Takes: `nb`, a notebook of the project or a dictionary of the same form. It
+    `nb` is a notebook of the project or a dict of the same form. The copy
     keeps the cells with their ids, sources, outputs and our metadata, and the
-    metadata of the notebook itself. The kernel is always ours, Python's
-    version is left out, and every line ends with a plain newline.
+    notebook's own metadata. The kernel is always ours, Python's version is
+    left out, and every line ends with a plain newline.
     """
     nb = nbformat.from_dict(nb)
     settings = config()
@@ -319,7 +319,7 @@ def cleaned(nb):
             if name in ours
         }
     )
-    # It differs from machine to machine, and it does not matter.
+    # This differs from machine to machine and does not matter.
     nb.metadata.get("language_info", {}).pop("version", None)
     for cell in nb.cells:
         cell.source = re.sub("\r\n?", "\n", cell.source)

@@ -1,8 +1,8 @@
-"""Our settings for RISE and JupyterLab, with the keys of the live decks.
+"""Write our settings for RISE and JupyterLab, with the live decks' keys.
 
-`make slides` and `make lab` write them into a folder of their own. On Binder
-and on a JupyterHub, `.binder/postBuild` runs this file to put them into the
-environment that everybody uses there.
+`make slides` and `make lab` write the settings into a separate folder. On
+Binder and on a JupyterHub, `.binder/postBuild` runs this file to put them into
+the environment that everybody uses there.
 """
 
 import json
@@ -14,12 +14,12 @@ from sessions import NOTEBOOKS, main, write_safely
 
 LIVE = Path(__file__).parent / "live"
 EXTENSION = "deck-keys"  # its name in lab.js
-# It has another name in classic Jupyter: the server remembers the location of
+# In classic Jupyter, it has another name. The server remembers the location of
 # a file by the last part of its address, which would otherwise be the same for
 # both.
 CLASSIC = "classic-deck"
-# Don't ask whether to show news, and don't let jupytext write the other half
-# of a pair at each save, which could overwrite an edit of that half.
+# Don't ask whether to show news. Don't let jupytext write the other half of a
+# pair on each save, because that could overwrite an edit of that half.
 LAB_WITHOUT = (
     "@jupyterlab/apputils-extension:announcements",
     "jupyterlab-jupytext",
@@ -29,9 +29,9 @@ LAB_WITHOUT = (
 def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     """Write the settings that RISE and JupyterLab read.
 
-    Takes: `config` and `data`, the folders in which they look for settings and
-    for extensions; `autosave`, whether the deck saves automatically;
-    `lab_without`, the extensions that JupyterLab leaves out.
+    `config` and `data` are the folders in which they look for settings and for
+    extensions. `autosave` says whether the deck saves automatically, and
+    `lab_without` lists the extensions that JupyterLab leaves out.
     """
     keys, deck, lab = (
         (LIVE / f"{name}.js").read_text(encoding="utf-8")
@@ -50,8 +50,8 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
             "load_extensions": {"rise/main": False, f"{CLASSIC}/main": True},
             "deck_autosaves": autosave,
         },
-        # This is set here and not in the notebook, where it would also start a
-        # deck in JupyterLab, in front of somebody who wants to read.
+        # This is set here and not in the notebook. There, it would also start
+        # a deck in JupyterLab for somebody who only wants to read.
         config / "nbconfig/rise.json": {"autolaunch": True},
         config / "labconfig/page_config.json": {
             "buildCheck": False,

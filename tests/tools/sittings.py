@@ -1,7 +1,7 @@
-"""Measures how long each session is, sitting by sitting.
+"""Measure how long each session is, one sitting at a time.
 
-Each part of a session is one sitting. `python tests/tools/sittings.py` prints a
-table of them all.
+Each part of a session is one sitting. `python tests/tools/sittings.py` prints
+a table of all sittings.
 """
 
 import re
@@ -23,7 +23,7 @@ NOTE = re.compile(r"> (\d+) min\. .+(\n>.*)*")
 
 
 def shown(slide):
-    """Return the cells of a slide that the room sees."""
+    """Return the cells of a slide that the audience sees."""
     return [cell for cell in slide if kind_of(cell) != "notes"]
 
 
@@ -55,15 +55,15 @@ def notes_of(cells):
 
 
 def minutes_of(slide):
-    """Return the minutes at the start of a slide's notes, or 0 without any."""
+    """Return the minutes at the start of a slide's notes, or 0 if none."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 
 
 def minutes_announced(cells):
-    """Return how long a sitting takes with a group, as its text says.
+    """Return the minutes that a sitting announces for a group.
 
-    Returns None if no sentence says so.
+    Return None if no sentence announces them.
     """
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     match = re.search(r"to a group,[^.]*?(\d+) minutes", prose)
@@ -71,12 +71,13 @@ def minutes_announced(cells):
 
 
 def sittings_of(nb):
-    """Return the figures of each sitting of a session.
+    """Return the figures for each sitting of a session.
 
-    Takes: the session's notebook. Returns a list of namespaces. Each has the
-    numbers of all `slides`, of those with `pictures` and of `silent` ones, the
-    `minutes` of the notes, the minutes `announced`, and the `loose` notes,
-    which are not formatted as an aside or state no minutes.
+    `nb` is the session's notebook. Return a list of namespaces. Each namespace
+    counts all `slides`, the slides with `pictures`, and the `silent` slides,
+    which show code without output. It also has the total `minutes` of the
+    notes and the minutes `announced`. The `loose` notes are not formatted as
+    an aside or do not state their minutes.
     """
     return [
         SimpleNamespace(
@@ -93,10 +94,10 @@ def sittings_of(nb):
 
 
 def tool():
-    """Print the figures of all sessions."""
+    """Print the figures for all sessions."""
     print(
         f"{'session':28} {'slides':>7} {'minutes':>8} {'announced':>10} "
-        f"{'with pictures':>14} {'silent':>7}"
+        f"{'with pictures':>14} {'no output':>10}"
     )
     for pair in all_pairs():
         if pair.parent != NOTEBOOKS:
@@ -104,7 +105,7 @@ def tool():
         for part, it in enumerate(sittings_of(read_ipynb(pair)), start=1):
             print(
                 f"{f'{pair.name}, part {part}':28} {it.slides:7} {it.minutes:8} "
-                f"{it.announced or 'nothing':>10} {it.pictures:14} {it.silent:7}"
+                f"{it.announced or 'nothing':>10} {it.pictures:14} {it.silent:10}"
             )
 
 

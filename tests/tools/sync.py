@@ -1,10 +1,10 @@
-"""`make sync`: make the halves of each pair agree, and never lose work.
+"""Make the two halves of each pair agree, for `make sync`.
 
-jupytext's own --sync trusts the file that was written last, but after a clone,
-a download or a merge, the files' times mean nothing. So the .ipynb stores a
-checksum of the content that both halves had when they last agreed. A half
-whose content has another checksum has been edited, and `make sync` only
-overwrites a half that has not been edited.
+`make sync` never loses work. jupytext's own --sync trusts the file that was
+written last, but file times mean nothing after a clone, a download or a merge.
+So the .ipynb stores a checksum of the content that both halves had when they
+last agreed. A half whose content has another checksum has been edited, and
+`make sync` only overwrites a half that has not been edited.
 """
 
 import argparse
@@ -39,12 +39,14 @@ NAMED = 5  # how many differences to name
 def sync(pair, keep="", reading=False):
     """Bring both halves of one pair together by comparing their content.
 
-    Takes: `pair`, its path without suffix; `keep`, "md" or "ipynb", the half
-    that wins if both were edited (a copy of the other one goes to .aside/);
-    `reading`, whether somebody only wants to open the .ipynb, in which case it
-    only gets what it lacks. Returns a sentence that says what was done, or ""
-    if there was nothing to do. Raises Problem, and changes nothing, if both
-    were edited and `keep` is empty, or if a half is damaged.
+    `pair` is the pair's path without suffix. `keep` is "md" or "ipynb", the
+    half that wins if both were edited; a copy of the other half is saved in
+    .aside/. `reading` is true if somebody only wants to open the .ipynb, and
+    then we only add what is missing from it.
+
+    Return a sentence that says what was done, or "" if there was nothing to
+    do. If both halves were edited and `keep` is empty, or if a half is
+    damaged, change nothing and raise Problem.
     """
     md, ipynb = pair.with_suffix(".md"), pair.with_suffix(".ipynb")
     if not ipynb.exists():
@@ -92,27 +94,27 @@ def sync(pair, keep="", reading=False):
             f"They differ in {differences(in_md, in_ipynb)}. "
             "Choose the half to keep with `make sync KEEP=md` or "
             "`make sync KEEP=ipynb`; "
-            f"a copy of the other one is saved in {ASIDE}/."
+            f"a copy of the other half is saved in {ASIDE}/."
         )
     if winner == "md":
         write_ipynb(pair, with_valid_outputs(edited, cleaned(nb)), agreed=True)
         write_md(pair, edited)
-        return f"{ipynb} now has the edits of {md.name}.{aside}"
+        return f"{ipynb} now has the edits from {md.name}.{aside}"
     if reading:
         return ""
-    # The order matters. If the .ipynb came first, an interruption would leave
-    # it with the checksum of content that the .md does not have yet, and the
-    # old .md would look like the edited half.
+    # The order matters. If the .ipynb were written first, an interruption
+    # would leave it with the checksum of content that the .md does not have
+    # yet. The old .md would then look like the edited half.
     write_md(pair, nb)
     write_ipynb(pair, nb, agreed=True)
-    return f"{md} now has the edits of {ipynb.name}.{aside}"
+    return f"{md} now has the edits from {ipynb.name}.{aside}"
 
 
 def content(nb):
-    """Return the content of a notebook: its cells and its own metadata.
+    """Return the content of a notebook, which is its cells and its metadata.
 
-    Whatever editors and machines add is left out, and so is what an .md cannot
-    store.
+    Anything that editors and machines add is left out, and so is anything that
+    an .md cannot store.
     """
     nb = jupytext.reads(as_md(nb), fmt="md", config=config())
     nb = cleaned(nb)
@@ -136,9 +138,9 @@ def checksum(said):
 def differences(in_md, in_ipynb):
     """Name the cells in which two halves differ, to help the user find them.
 
-    Takes: the content of each half. Returns the names of some cells, numbered
-    as in their own half, each with its first line, and how many more there
-    are.
+    The arguments are the content of each half. Name only some of the cells,
+    each with its first line and its number in its own half. Also say how many
+    more there are.
     """
     named = []
     first, second = in_md["cells"], in_ipynb["cells"]
@@ -176,10 +178,10 @@ def first_line(cell):
 
 
 def with_valid_outputs(edited, executed):
-    """Return `edited` with the outputs of those cells whose code is unchanged.
+    """Return `edited` with the outputs of cells whose code is unchanged.
 
-    jupytext keeps a cell's output even if the code has been edited since. Such
-    an output would be wrong, so it is dropped.
+    jupytext keeps a cell's output even if its code has been edited. Such an
+    output would be wrong, so we drop it.
     """
     nb = combine_inputs_with_outputs(edited, executed)
     unchanged = {c.source for c in executed.cells if c.cell_type == "code"}
@@ -205,8 +207,8 @@ def put_aside(path):
 def write_ipynb(pair, nb, agreed=False):
     """Clean a notebook and write it to `pair`.ipynb completely or not at all.
 
-    Takes: `agreed`, whether the .md has the same content; if so, the checksum
-    is updated.
+    `agreed` says whether the .md has the same content. If so, the checksum is
+    updated.
     """
     nb = cleaned(nb)
     if agreed:
@@ -214,7 +216,7 @@ def write_ipynb(pair, nb, agreed=False):
     text = nbformat.writes(nb) + "\n"
     write_safely(pair.with_suffix(".ipynb"), text)
     with contextlib.suppress(FileNotFoundError):
-        # If somebody uses jupytext in their own Jupyter, it refuses a pair
+        # If somebody uses jupytext in their own Jupyter, it rejects a pair
         # whose .ipynb is newer than its .md.
         os.utime(pair.with_suffix(".md"))
 
@@ -227,7 +229,7 @@ def write_md(pair, nb):
 
 
 def tool():
-    """Sync every pair; print what was done, or that nothing had to be done."""
+    """Sync every pair, and print what was done."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--keep", default="", choices=["", "md", "ipynb"])
     keep = parser.parse_args().keep

@@ -1,10 +1,10 @@
-"""Turns the messages of uv, pip or npm into one sentence that says what to do."""
+"""Turn the messages of uv, pip or npm into one sentence of advice."""
 
 import re
 from pathlib import Path
 
 CAUSES = Path(__file__).with_name("causes.txt")
-# The parts of a line around the message itself, which are left out.
+# These parts of a line surround the message itself and are left out.
 AROUND = re.compile(
     r"^ *((cause|error|hint|ERROR|npm error):* *)?(Because )?|\{[^}]*\}"
     r"| and you require.*| only has wheels.*|[. ]*$"
@@ -14,8 +14,8 @@ AROUND = re.compile(
 def why(said):
     """Return why a program has failed, and what to do about it.
 
-    Takes: `said`, everything that it printed. Returns "" if it names none of
-    the causes in causes.txt, which why.sh reads as well.
+    `said` is everything that the program printed. Return "" if it matches none
+    of the causes in causes.txt. why.sh reads the same file.
     """
     lines = said.splitlines()
     found = re.search(r"https?://[A-Za-z0-9.:_-]*", said)

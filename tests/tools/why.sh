@@ -1,8 +1,9 @@
 #!/bin/sh
-# Reads what uv or pip printed when it failed, and writes one sentence from
-# causes.txt: the cause, and what to do. If causes.txt does not have the cause,
-# it writes nothing and its exit status is not zero. why.py does the same in
-# Python; this is for machines that may not have Python.
+# Read what uv or pip printed when it failed, and print one sentence from
+# causes.txt that gives the cause and says what to do. If causes.txt does not
+# have the cause, print nothing and exit with a status other than zero. why.py
+# does the same in Python, but this script also works on machines without
+# Python.
 exec awk '
     function put(name, text,    at) {
         while (at = index(sentence, name))

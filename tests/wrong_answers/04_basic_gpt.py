@@ -1,6 +1,7 @@
-# Typical mistakes in the exercises of Session 4. The title of a cell names the
-# exercise, and the words that the check must say about this mistake. The cells
-# run after the session, so they can use its names.
+# These are typical mistakes in the exercises of Session 4. The title of each
+# cell gives the number of an exercise and the words with which the check must
+# respond to the mistake. The cells run after the session, so they can use its
+# names.
 
 
 def triples_from(places, start=1.0):

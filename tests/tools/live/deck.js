@@ -1,4 +1,4 @@
-// An extension of classic Jupyter that starts RISE and corrects it.
+// This extension of classic Jupyter starts RISE and corrects its behaviour.
 
 define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   const shown = () =>
@@ -30,9 +30,10 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   }
 
   // As soon as RISE's own script is loaded, RISE reads the deck's settings and
-  // checks whether there are slides. With a cold cache, this happens before the
-  // notebook has arrived, and then there is no deck. So RISE is not loaded as an
-  // extension, but here, after the notebook is loaded and its formulas are set.
+  // checks whether there are slides. With a cold cache, this happens before
+  // the notebook is loaded, and then there is no deck. So we load RISE here
+  // and not as an extension. At this point, the notebook is loaded and its
+  // formulas are typeset.
   function launch() {
     requirejs(["nbextensions/rise/main"], function (rise) {
       findCellsBy(cellsInOrder); // RISE has set its own way

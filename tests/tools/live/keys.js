@@ -1,6 +1,6 @@
-// A JupyterHub does not let a page load a font that is beside a notebook, because
-// the request does not prove that it comes from that page. So the fonts are also
-// beside this script.
+// A JupyterHub does not let a page load a font from the notebook's folder,
+// because it cannot tell that the request comes from that page. So there is a
+// copy of the fonts beside this script.
 document.head.append(
   Object.assign(document.createElement("link"), {
     rel: "stylesheet",
@@ -8,18 +8,19 @@ document.head.append(
   }),
 );
 
-// The keys of a live deck, which are the same in classic RISE and in JupyterLab.
+// Handle the keys of a live deck, both in classic RISE and in JupyterLab.
 //
-// Both decks pass the keys that reveal.js does not use on to Jupyter, and in
-// command mode, Jupyter treats letters as commands. For example, "b", with which
-// a remote blanks the screen, inserts a cell. So this code sees each key first,
-// at the window, and passes on only those that run a cell, save, or leave the
-// deck. The browser's own keys (zoom, copy, full screen) still work.
+// If reveal.js does not use a key, both decks pass it on to Jupyter. In
+// command mode, Jupyter treats letters as commands. For example, a remote
+// blanks the screen with "b", which inserts a cell in Jupyter. So this code
+// gets each key first, at the window. It passes on only the keys that run a
+// cell, save, or leave the deck. The browser's own keys (zoom, copy, full
+// screen) still work.
 //
-// Takes three functions: start(), which is called when F5 is pressed before the
-// deck is shown, and returns whether it has started the deck; atEnd(), which
-// returns whether the selected cell is the last one, after which Shift-Enter
-// would add another one; and run(), which runs that cell.
+// The arguments are three functions. start() is called when F5 is pressed
+// before the deck is shown, and returns whether it has started the deck.
+// atEnd() returns whether the selected cell is the last cell, after which
+// Shift-Enter would add a new cell. run() runs that cell without adding one.
 function deckKeys({ start, atEnd, run }) {
   // The code that reveal.js uses for each key.
   const CODES = {
@@ -34,11 +35,11 @@ function deckKeys({ start, atEnd, run }) {
     Home: 36,
     End: 35,
     Escape: 27,
-    b: 66, // blanks the screen, and brings it back
+    b: 66, // blanks the screen or restores it
     ".": 66,
     "/": 66,
-    // "Start" on a remote. The deck is already there, and reloading it would lose
-    // what has been run.
+    // A remote's "start" button sends F5. The deck has already started, and
+    // reloading it would lose all results.
     F5: 0,
     "Shift+F5": 0,
   };
@@ -50,13 +51,13 @@ function deckKeys({ start, atEnd, run }) {
   const inDeck = () =>
     document.querySelector(".reveal .slides section.present");
 
-  // Sends a request to reveal.js, which accepts messages in every version.
+  // Send a request to reveal.js. Every version of it accepts messages.
   const ask = (method, ...args) =>
     postMessage(JSON.stringify({ method, args }), location.origin);
 
-  // RISE takes most keys away from reveal.js and leaves them to Jupyter. We give
-  // them back, also because the speaker's window sends its keys to reveal.js.
-  // Escape, T and W are the exceptions, which only Jupyter gets.
+  // RISE takes most keys away from reveal.js and leaves them to Jupyter. We
+  // give them back to reveal.js, which also gets the keys of the speaker's
+  // window. Only Escape, T and W are left to Jupyter.
   let known;
   function giveKeys() {
     const first = document.querySelector(".reveal .slides section");
@@ -64,7 +65,7 @@ function deckKeys({ start, atEnd, run }) {
     known = first;
     ask("configure", { keyboard: { 27: null, 84: null, 87: null } });
   }
-  setInterval(giveKeys, 500); // no event says that a deck has started
+  setInterval(giveKeys, 500); // there is no event for the start of a deck
 
   function press(code) {
     giveKeys();
@@ -72,7 +73,8 @@ function deckKeys({ start, atEnd, run }) {
     else if (code) ask("triggerKey", code);
   }
 
-  // Whether Jupyter may get a key that is pressed while nobody is typing.
+  // Return whether Jupyter may get a key that is pressed while nobody is
+  // typing.
   function isForJupyter(event, key) {
     const ctrl = event.ctrlKey || event.metaKey;
     if (event.altKey) return event.code === "KeyR" && !ctrl;
@@ -81,7 +83,7 @@ function deckKeys({ start, atEnd, run }) {
     return OF_RISE.includes(key);
   }
 
-  // Whether a key changes the cells even while somebody is typing into one.
+  // Return whether a key changes the cells even while somebody is typing.
   const splitsCell = (event, key) =>
     (event.altKey && key === "Enter") ||
     (event.ctrlKey && event.shiftKey && event.code === "Minus");
@@ -100,7 +102,7 @@ function deckKeys({ start, atEnd, run }) {
     const typing = target.closest?.(TEXT);
     if (!typing && /^(Arrow|Home|End)/.test(key)) {
       if (target.matches?.("[role=slider]")) {
-        // A widget listens to it, and nothing else should.
+        // Only the widget may respond to this key.
         target.addEventListener("keydown", (it) => it.stopPropagation(), {
           once: true,
         });

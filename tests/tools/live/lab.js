@@ -1,9 +1,10 @@
-// An extension of JupyterLab, which its deck loads as well: the keys, and what a
-// reader sees.
-// JupyterLab loads extensions by the protocol of webpack's module federation, but
-// such a small one does not need webpack.
+// This extension is for JupyterLab and for its deck. It handles the keys of
+// the deck, and it hides the presenter's notes from readers. JupyterLab loads
+// extensions through webpack's module federation, but an extension as small as
+// this does not need webpack.
 
-// The notes are for the presenter, so a reader sees them only after Alt-N.
+// The notes are for the presenter, so readers see them only after pressing
+// Alt-N.
 function hideNotes(app) {
   const style = document.createElement("style");
   style.textContent =

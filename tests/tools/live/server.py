@@ -1,6 +1,6 @@
-"""The Jupyter server that `make slides` and `make lab` start.
+"""Run the Jupyter server for `make slides` and `make lab`.
 
-It is JupyterLab's own server with two changes: opening a notebook does not
+It is JupyterLab's own server with two changes. Opening a notebook does not
 change its file, and the kernel is always ours, whichever kernel a notebook or
 a user asks for.
 """
@@ -26,14 +26,13 @@ from jupyterlab.labapp import LabApp
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sessions import KERNELSPEC, ONLY_IN_IPYNB, all_pairs, cleaned
 
-# jupytext's extension writes both halves of a pair at each save. It would
-# overwrite an edit of the other half, whereas `make sync` notices such an
-# edit.
+# jupytext's extension writes both halves of a pair on each save, which would
+# overwrite an edit of the other half. `make sync` notices such an edit.
 EXTENSIONS = {
     "jupyterlab_jupytext": False,
     "jupyterlab_rise": True,
     "nbclassic": True,
-    "notebook_shim": True,  # reads nbclassic's settings
+    "notebook_shim": True,  # this reads nbclassic's settings
 }
 # The metadata that a kernel or an editor writes into a notebook unasked.
 FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
@@ -42,8 +41,8 @@ FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
 def said(nb):
     """Return a notebook's content as text, so that it can be compared.
 
-    Cell ids are left out, and so is everything that editors and machines add.
-    What a cell printed in several pieces is joined.
+    Cell ids and everything that editors and machines add are left out. If a
+    cell has printed something in several pieces, the pieces are joined.
     """
     nb = cleaned(nb)
     for name in ONLY_IN_IPYNB:
@@ -56,7 +55,7 @@ def said(nb):
 
 
 def joined(outputs):
-    """Return a cell's outputs; join consecutive texts on the same stream."""
+    """Return a cell's outputs, joining consecutive texts of a stream."""
     parts = []
     for output in outputs:
         if (
@@ -73,9 +72,10 @@ def joined(outputs):
 def saved(nb, before, is_ours):
     """Return the notebook that should be written after an edit.
 
-    Takes: `nb`, as the editor sent it; `before`, as it is on the disk;
-    `is_ours`, whether it belongs to the project; such a notebook gets nothing
-    that editors add. The kernel's metadata stay as they are on the disk.
+    `nb` is the notebook that the editor sent, and `before` is the notebook on
+    the disk. `is_ours` says whether it belongs to the project. In that case,
+    we drop everything that editors add. The kernel's metadata stay as they are
+    on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
@@ -86,7 +86,10 @@ def saved(nb, before, is_ours):
 
 
 class Checkpoints(AsyncFileCheckpoints):
-    """Keeps checkpoints among the server's files, not beside the notebooks."""
+    """Checkpoints that are kept among the server's files.
+
+    Otherwise, they would be beside the notebooks.
+    """
 
     def checkpoint_path(self, checkpoint_id, path):
         """Return the path of a file's checkpoint."""
@@ -96,10 +99,10 @@ class Checkpoints(AsyncFileCheckpoints):
 
 
 class Contents(AsyncLargeFileManager):
-    """Serves files as Jupyter does, but a save without an edit writes nothing.
+    """A contents manager that ignores saves without an edit.
 
     Editors change a notebook as soon as it is open, for instance when the
-    kernel reports its Python version, and then they save it automatically.
+    kernel reports its Python version, and then save it automatically.
     """
 
     checkpoints_class = Checkpoints
@@ -121,7 +124,7 @@ class Contents(AsyncLargeFileManager):
             super().mark_trusted_cells(nb, path)
 
     async def get(self, path, *args, **settings):
-        """Return a file; let every notebook ask for our kernel."""
+        """Return a file; put our kernel into a notebook's metadata."""
         model = await super().get(path, *args, **settings)
         if model["type"] == "notebook" and model["content"]:
             model["content"].metadata.kernelspec = KERNELSPEC
@@ -131,7 +134,8 @@ class Contents(AsyncLargeFileManager):
         """Save a file, unless it is a notebook with unchanged content."""
         file = Path(self._get_os_path(path))
         if model.get("type") == "notebook" and file.exists():
-            # A request may contain its texts as lists of lines, as files do.
+            # A request may contain texts as lists of lines, as notebook files
+            # do.
             nb = nbformat.reads(json.dumps(model["content"]), as_version=4)
             before = None
             # If the file is damaged, it is replaced by what the editor sends.
@@ -145,7 +149,7 @@ class Contents(AsyncLargeFileManager):
 
 
 class OurKernel(KernelSpecManager):
-    """Provides our environment's kernel, whatever name it is asked for."""
+    """A kernel manager that provides our kernel under every name."""
 
     def get_kernel_spec(self, kernel_name):
         """Return our kernel."""
@@ -167,6 +171,6 @@ if __name__ == "__main__":
     }
     LabApp.launch_instance()
     # A thread that was reading a file when the server ended waits forever for
-    # the next one, and the process would wait for this thread.
+    # the next file, and the process would wait for that thread.
     sys.stdout.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The settings with which tests/tools/pages.py has Sphinx build the pages."""
+"""Configure Sphinx, which tests/tools/pages.py runs to build the site."""
 
 from sphinx.addnodes import index
 from sphinx.domains.std import StandardDomain
@@ -84,13 +84,13 @@ def mend(app, page, template, context, doctree):
 
 
 def forget(app, doctree, page):
-    """Leave out the index, or else the search finds every term twice."""
+    """Leave out the index, so that the search does not find terms twice."""
     for node in list(doctree.findall(index)):
         node.parent.remove(node)
 
 
 def setup(app):
-    """Let `mend` change pages after the theme; make the search show terms."""
+    """Run `mend` after the theme, and make the search show terms."""
     StandardDomain.object_types["term"].attrs["searchprio"] = 0
     app.connect("html-page-context", mend, priority=900)
     app.connect("doctree-resolved", forget)

@@ -27,11 +27,11 @@ addEventListener("DOMContentLoaded", () => {
   for (const [kind, name] of [["sidebar", "All pages"], ["toc", "On this page"]])
     document.querySelector(`aside.${kind}-drawer`)?.setAttribute("aria-label", name);
 
-  // The <base> of page 404 must not lead links within the page away from it.
+  // On page 404, <base> would make links within the page lead to another page.
   if (document.querySelector("base"))
     for (const it of document.querySelectorAll('a[href^="#"]'))
       it.href = location.pathname + it.getAttribute("href");
 });
 
-// The search shows excerpts of the pages found, but can't fetch them from file://.
+// The search shows excerpts from the pages it finds, but not from file://.
 DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
