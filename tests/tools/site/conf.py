@@ -12,8 +12,8 @@ extensions = ["myst_nb", "sphinx.ext.mathjax"]
 exclude_patterns = ["static"]
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_render_markdown_format = "myst"  # this parser understands formulas
-nb_ipywidgets_js = {}  # they would come from a CDN
+nb_render_markdown_format = "myst"  # this parser can handle formulas
+nb_ipywidgets_js = {}  # otherwise, they would be loaded from a CDN
 myst_enable_extensions = ["attrs_inline", "deflist", "dollarmath"]
 
 html_theme = "furo"
@@ -55,7 +55,7 @@ html_theme_options = {
 }
 pygments_dark_style = "a11y-high-contrast-dark"
 
-# The pages use the decks' MathJax, which is among our own files.
+# The pages use the same local copy of MathJax as the decks.
 mathjax_path = "mathjax/MathJax.js?config=TeX-AMS_SVG"
 mathjax2_config = {
     "showMathMenu": False,
@@ -66,7 +66,7 @@ mathjax2_config = {
         "ignoreClass": "content",
         "processClass": "math",
     },
-    # By default, each letter has an outline, which looks bold in a PDF.
+    # By default, letters have outlines, which make them look bold in a PDF.
     "SVG": {"blacker": 0, "linebreaks": {"automatic": True}},
     # A mistake in a formula must be visible, because a test looks for it.
     "TeX": {"noErrors": {"disabled": True}, "noUndefined": {"disabled": True}},
@@ -84,7 +84,7 @@ def mend(app, page, template, context, doctree):
 
 
 def forget(app, doctree, page):
-    """Leave out the index, or else the search finds every term twice."""
+    """Leave out the index, because the search would find every term twice."""
     for node in list(doctree.findall(index)):
         node.parent.remove(node)
 

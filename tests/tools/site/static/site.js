@@ -10,7 +10,7 @@ function reach() {
 addEventListener("load", reach);
 addEventListener("resize", reach);
 
-// On paper, nothing can be unfolded, so unfold everything before printing.
+// Readers can't unfold anything on paper, so unfold everything before printing.
 const folded = () => document.querySelectorAll("details:not([open])");
 addEventListener("beforeprint", () => {
   for (const it of folded()) Object.assign(it, { open: true }).dataset.printed = "";
@@ -33,5 +33,6 @@ addEventListener("DOMContentLoaded", () => {
       it.href = location.pathname + it.getAttribute("href");
 });
 
-// The search shows excerpts of the pages found, but can't fetch them from file://.
+// The search shows excerpts of the pages that it finds, except at a file://
+// address, where it can't fetch them.
 DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
