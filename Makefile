@@ -1,12 +1,12 @@
-# The commands of Intuitive AI; `make` alone lists them.
+# The commands of Intuitive AI. Run `make` alone to list them.
 .DEFAULT_GOAL := help
 .PHONY: help env slides lab decks site run sync lint test bench
-# do.py does the same on every platform. It drops the user's own settings for
-# Python, Jupyter, git and so on; until it has done so, -I makes Python ignore
-# them.
+# do.py works in the same way on every platform. It drops the user's settings
+# for Python, Jupyter, git and other tools. Until that is done, -I makes Python
+# ignore the settings for Python itself.
 DO := .venv/bin/python -I tests/tools/do.py
-# These can be set on the command line, as in `make test SESSION=2`. They are
-# emptied here, because an environment variable may have the same name.
+# You can set these variables on the command line, as in `make test SESSION=2`.
+# They are emptied here because environment variables may have the same names.
 SESSION =
 PART =
 PORT =
@@ -29,10 +29,10 @@ lab: env  ## read a session in JupyterLab (SESSION=2 PORT=8888)
 decks: env  ## build static decks and PDFs to hand out, in build/ (SESSION=2)
 	@$(DO) decks SESSION="$(SESSION)"
 
-site: env  ## build all sessions as pages to read and search, in build/site
+site: env  ## build a website of all sessions, in build/site
 	@$(DO) site ADDRESS="$(ADDRESS)"
 
-run: env  ## execute the notebooks that changed, and store their outputs (SESSION=2 ALL=1)
+run: env  ## execute the notebooks that have changed, and store their outputs (SESSION=2 ALL=1)
 	@$(DO) run SESSION="$(SESSION)" ALL="$(ALL)"
 
 sync: env  ## make the two halves of each notebook agree (KEEP=md or ipynb)
@@ -44,5 +44,5 @@ lint: env  ## check the style of the code and the spelling
 test: env  ## run every test, and execute each notebook once (SESSION=2)
 	@$(DO) test SESSION="$(SESSION)"
 
-bench: env  ## measure Sessions 2 and 4 against their yardsticks
+bench: env  ## measure the speed of Sessions 2 and 4 against reference programs
 	@$(DO) bench
