@@ -96,7 +96,8 @@ class Seen:
     """
 
     path: Path
-    outside: list  # addresses outside this machine that it requested
+    # Addresses outside this machine that it requested.
+    outside: list = field(default_factory=list)
     shut_out: list = field(default_factory=list)  # what axe-core found
     undescribed: list = field(default_factory=list)
     maths: int = 0  # formulas that were rendered
@@ -114,35 +115,42 @@ def file_of(address):
     )
 
 
-def look(browser, path):
-    """Open a page of the site from its file, and return the findings."""
-    page, outside = page_of(browser, viewport=SMALL, color_scheme="light")
-    seen, asked = Seen(path, outside), []
+def look(browser, *paths):
+    """Open pages of the site from their files, and yield the findings on each."""
+    page, outside = page_of(browser)
+    asked = []
     page.on("request", lambda it: asked.append(file_of(it.url)))
-    page.goto(path.as_uri())
-    page.wait_for_function(
-        f"""() => !document.querySelector("{MATHS}")
-            || window.MathJax?.Hub?.queue?.pending === 0
-               && document.querySelector(".MathJax_SVG")"""
-    )
-    page.evaluate(THIN)
-    seen.shut_out = violations(page)
-    page.emulate_media(color_scheme="dark")
-    seen.shut_out += violations(page, ["color-contrast"])
-    seen.undescribed = undescribed(page)
-    page.set_viewport_size(PHONE)
-    seen.facts = page.evaluate(FACTS)
-    seen.maths = page.locator(MATHS).count()
-    seen.unset = page.evaluate(
-        f"""[...document.querySelectorAll("{MATHS}")]
-            .filter((it) => !it.querySelector(".MathJax_SVG")
-                            || it.querySelector("[data-mathml*='<merror']"))
-            .map((it) => it.textContent)"""
-    ) + FORMULA.findall(seen.facts["prose"])
-    files = {it for it in asked if it}
-    seen.bytes = sum(it.stat().st_size for it in files if it.is_file())
+    for path in paths:
+        asked.clear()
+        outside.clear()
+        page.set_viewport_size(SMALL)
+        page.emulate_media(color_scheme="light")
+        page.goto(path.as_uri())
+        page.wait_for_function(
+            f"""() => !document.querySelector("{MATHS}")
+                || window.MathJax?.Hub?.queue?.pending === 0
+                   && document.querySelector(".MathJax_SVG")"""
+        )
+        seen = Seen(path)
+        page.evaluate(THIN)
+        seen.shut_out = violations(page)
+        page.emulate_media(color_scheme="dark")
+        seen.shut_out += violations(page, ["color-contrast"])
+        seen.undescribed = undescribed(page)
+        page.set_viewport_size(PHONE)
+        seen.facts = page.evaluate(FACTS)
+        seen.maths = page.locator(MATHS).count()
+        seen.unset = page.evaluate(
+            f"""[...document.querySelectorAll("{MATHS}")]
+                .filter((it) => !it.querySelector(".MathJax_SVG")
+                                || it.querySelector("[data-mathml*='<merror']"))
+                .map((it) => it.textContent)"""
+        ) + FORMULA.findall(seen.facts["prose"])
+        files = {it for it in asked if it}
+        seen.bytes = sum(it.stat().st_size for it in files if it.is_file())
+        seen.outside = list(outside)
+        yield seen
     page.context.close()
-    return seen
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +174,9 @@ def site(tmp_path_factory):
 def seen(site, browser):
     """Visit all pages, and return a dict from their paths to the findings."""
     paths = sorted(site.rglob("*.html"))
+    paths = [it for it in paths if "decks" not in it.parts]
     return {
-        str(it.relative_to(site)): look(browser, it)
-        for it in paths
-        if "decks" not in it.parts
+        str(it.path.relative_to(site)): it for it in look(browser, *paths)
     }
 
 
@@ -526,7 +533,7 @@ def test_each_kind_of_fault_is_seen(site, browser):
     # The first cells are enough.
     start = start[: start.index("</section>")]
     faulty.write_text(f"{start}{FAULTS}</section></article>{end}", "utf-8")
-    was = look(browser, faulty)
+    (was,) = look(browser, faulty)
     faulty.unlink()
     assert was.outside == ["https://example.org/a.png"]
     assert len(was.undescribed) == 2
