@@ -175,9 +175,7 @@ def seen(site, browser):
     """Visit all pages, and return a dict from their paths to the findings."""
     paths = sorted(site.rglob("*.html"))
     paths = [it for it in paths if "decks" not in it.parts]
-    return {
-        str(it.path.relative_to(site)): it for it in look(browser, *paths)
-    }
+    return {str(it.path.relative_to(site)): it for it in look(browser, *paths)}
 
 
 def found(seen, name):
