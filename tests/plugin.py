@@ -155,8 +155,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--seeds",
         type=int,
-        help="how many other seeds to try for each session "
-        "(default: as many as 60 seconds allow, up to ten)",
+        help="how many other seeds to try for each session (default: a few "
+        "for the quick sessions, none for the slow ones)",
     )
     parser.addoption(
         "--live",
