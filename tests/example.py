@@ -115,6 +115,7 @@ def solutions():
         [
             text("# Solutions"),
             code(FIRST_CELL, 1),
+            text("## 1. A circle"),
             task,
             code("answer_1 = area(3)", 3, tags=["answer-1"]),
             code('exec(tagged["check-1"])', 4, "Exercise 1: correct: 27.9\n"),
@@ -137,13 +138,12 @@ def project_in(folder):
     skipped = shutil.ignore_patterns("__pycache__", "wrong_answers")
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=skipped)
     files = ("pyproject.toml", "uv.lock", ".python-version")
-    for name in (*files, "README.md", "Makefile"):
+    for name in (*files, "README.md", "LICENSE", "Makefile"):
         shutil.copy(ROOT / name, folder)
+    sessions = shutil.ignore_patterns("[0-9]*", "my_*", "solutions", "data")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=sessions)
     pair = folder / "notebooks" / NAME
-    (pair.parent / "solutions").mkdir(parents=True)
-    for name in ("rise.css", "intuitive_ai.mplstyle"):
-        shutil.copy(ROOT / "notebooks" / name, pair.parent)
-    shutil.copytree(ROOT / "notebooks" / "fonts", pair.parent / "fonts")
+    (pair.parent / "solutions").mkdir()
     (folder / "tests" / "wrong_answers").mkdir()
     write_safely(folder / "tests" / "wrong_answers" / f"{NAME}.py", WRONG)
     write(pair, session())

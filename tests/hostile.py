@@ -27,6 +27,7 @@ FILES = {
     ".config/uv/uv.toml": 'exclude-newer = "2020-01-01"\n'
     "no-binary = true\nrequired-version = '==0.0.1'\n"
     '[pip]\ntarget = "/nowhere"\n',
+    ".docutils": "[general]\nhalt_level: 1\nraw_enabled: no\n",
     ".gitconfig": "[core]\n    hooksPath = {home}/hooks\n    autocrlf = true\n"
     "    excludesFile = {home}/.config/git/ignore\n"
     "[init]\n    templateDir = {home}/template\n"
@@ -191,13 +192,14 @@ def environment(home):
 def files_in(folder, without=()):
     """Return the contents of a folder's files, in a dict keyed by name.
 
-    Caches are left out, and so are other folders whose names are in `without`.
+    Caches are left out, and so are the files and folders whose names are in
+    `without`.
     """
     skipped = {"__pycache__", ".cache", *without}
     found = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in skipped]
-        for name in names:
+        for name in set(names) - skipped:
             path = Path(parent, name)
             found[str(path.relative_to(folder))] = path.read_bytes()
     return found

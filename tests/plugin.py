@@ -171,5 +171,5 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Make the kernels and this process compute as on an older processor."""
+    """Make this process and the kernels compute like an older processor."""
     os.environ.update(OLDER.get(config.getoption("--isa"), {}))

@@ -1,4 +1,4 @@
-"""Test that live decks fit and run, in classic RISE and in JupyterLab."""
+"""Test that the live decks fit the screen and run in both applications."""
 
 import json
 import os

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import clean
@@ -52,7 +53,7 @@ def run(command, folder, env):
 
 
 def one_sentence(said):
-    """Assert that a message is one sentence for users, and return it.
+    """Assert that a message is a single sentence for users, then return it.
 
     Lines that end with "..." may come before it.
     """
@@ -825,6 +826,13 @@ print(hasattr(builtins, "theirs"), sys.flags.optimize)
 print(plt.get_backend(), plt.rcParams["lines.linewidth"])
 for name in ("JAX_PLATFORMS", "PYTENSOR_FLAGS", "TZ", "XLA_FLAGS"):
     print(name, os.environ.get(name))"""
+# The site needs these parts of a session, and a glossary.
+READING = (
+    "A circle has an **area**.",
+    "**What you need** You need to know Python.",
+    "**References**\n\n- Euclid, *Elements*, book XII.",
+)
+GLOSSARY = "area\n: The size of a surface.\n"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
@@ -838,9 +846,15 @@ def small_project(tmp_path):
         pair = example.project_in(folder)
         if probe:
             nb = example.session()
-            nb.cells.insert(6, example.code(probe, 3))
-            nb.cells[6]["id"] = "probe"
+            nb.cells[5:5] = [example.text(it, "skip") for it in READING]
+            nb.cells.insert(8, example.code(probe, 3))
+            for number, cell in enumerate(nb.cells):
+                cell["id"] = f"cell-{number}"
             example.write(pair, nb)
+            (folder / "tests/tools/site/glossary.md").write_text(GLOSSARY)
+            write_safely(pair.parent / "data" / "README.md", "# Data\n")
+            for part in (".binder", ".github", "img"):
+                shutil.copytree(ROOT / part, folder / part)
         shutil.copy(ROOT / ".gitignore", folder)
         decks.packages()
         for made in (".venv", ".uv", decks.PACKAGES):
@@ -893,13 +907,14 @@ def do_everything(folder, env):
     said = [make(folder, env, "sync")]
     status, words = make(folder, env, "run")
     said.append((status, "Traceback" in words))
-    said += [make(folder, env, it) for it in ("lint", "decks")]
+    said += [make(folder, env, it) for it in ("lint", "decks", "site")]
     return said
 
 
 def files_of(folder):
     """Return the contents of a project's files, and for PDFs their text."""
-    files = hostile.files_in(folder, {".venv", ".uv", ".npm", ".sync"})
+    made = {".venv", ".uv", ".npm", ".sync", ".buildinfo"}
+    files = hostile.files_in(folder, made)
     for name, data in files.items():
         if name.endswith(".ipynb"):
             # The running time depends on how busy the machine is.
@@ -907,6 +922,9 @@ def files_of(folder):
         if name.endswith(".pdf"):
             pages = pypdfium2.PdfDocument(folder / name)
             files[name] = [it.get_textpage().get_text_range() for it in pages]
+        if name.endswith(".zip"):
+            # A zip stores the time at which each file was written.
+            files[name] = zipfile.ZipFile(folder / name).namelist()
     return files
 
 

@@ -1,4 +1,4 @@
-"""Test that `make sync` never loses work and its advice always works."""
+"""Test that `make sync` loses no work and gives advice that works."""
 
 import functools
 import json

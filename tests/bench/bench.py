@@ -167,7 +167,7 @@ def compare_on(corpus, folder):
 
 
 def measure_gpt():
-    """Measure Session 4 and its yardstick, and print the results."""
+    """Measure Session 4, compare it with nanoGPT, and print the results."""
     with tempfile.TemporaryDirectory() as folder:
         another = Path(folder, "manual.txt")
         write_another_text(another)

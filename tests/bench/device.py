@@ -42,9 +42,9 @@ def run_here(pair, like="", on_cell=lambda cell: None):
 
     `like` is the device whose rounding is imitated. `on_cell` is called with
     each code cell that is done. Return a notebook with two additional cells.
-    The first one sets the rounding, and the last one prints the device. We
-    don't ask JAX for the device earlier, because Session 4 could then no
-    longer ask for a second device.
+    The first one sets the rounding, and the last one prints the device. Don't
+    ask JAX for the device any earlier. Otherwise Session 4 could not ask for a
+    second one.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"

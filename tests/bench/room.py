@@ -74,7 +74,7 @@ ANSWER = """Jupyter.notebook.get_cells().findIndex((it) =>
 
 
 def failures(cells, stored):
-    """Return what failed in a run of all cells, as sentences.
+    """Return sentences that say what failed when all cells were run.
 
     `cells` is what CELLS returns after the run, and `stored` is what it
     returned before.

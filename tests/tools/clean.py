@@ -158,6 +158,7 @@ def environment(folder, python=sys.executable):
         "MATPLOTLIBRC": str(empty),
         "PYTENSORRC": str(empty),
         "ARVIZ_DATA": str(folder),
+        "DOCUTILSCONFIG": str(empty),
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
@@ -294,8 +295,8 @@ def advice(error):
 def main(programs, python=sys.executable):
     """Run programs in a clean environment until one of them fails.
 
-    Each of the `programs` is a list of arguments for Python, and `python` is
-    its path. Exit with the status of the last program.
+    Each of the `programs` is a list of arguments for the Python at the path
+    `python`. Exit with the status of the last program.
     """
     # Ctrl-C also reaches the child, and the child decides what to do. We pass
     # a function, because the child would inherit SIG_IGN.

@@ -80,8 +80,8 @@ def link_terms(entries, notebooks):
     heading with the term, and avoid folded answers. The function changes the
     Markdown cells, and stores the sessions in the entries.
 
-    `entries` are the entries of the glossary. `notebooks` is a dict from names
-    to sessions, in their order. Raise Problem for a term that no session
+    `entries` are the entries of the glossary. `notebooks` is a dict that maps
+    names to sessions, in order. Raise Problem for a term that no session
     mentions.
     """
     cells = list(explaining(notebooks))
@@ -107,14 +107,14 @@ def link_terms(entries, notebooks):
 
 
 def unlikely(entry, place):
-    """Return a sort key for places that puts the likelier explanations first."""
+    """Return a sort key: the likelier a place explains a term, the smaller."""
     _, cell, _, heading = place
     elsewhere = entry.term.lower() not in heading.lower()
     return elsewhere, cell.source.startswith("<details>")
 
 
 def explaining(notebooks):
-    """Yield each cell that may explain a term, with session and heading."""
+    """Yield each cell that may explain a term, its session and its heading."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:

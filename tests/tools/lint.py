@@ -1,4 +1,4 @@
-"""Check the style of the code and the spelling, for `make lint`.
+"""Check the code's style and the spelling for `make lint`.
 
 Readers' answers are not checked. Readers type them into the .ipynb, and `make
 sync` may copy them into the answer cells of the .md. So we check a copy of the
@@ -51,7 +51,7 @@ def without_answers(pair):
 
 
 def answer_tags(cell):
-    """Return which answers a cell contains, according to its tags."""
+    """Return the answers that a cell contains, according to its tags."""
     tags = cell.metadata.get("tags", [])
     return [tag for tag in tags if tag.startswith("answer-")]
 

@@ -69,7 +69,7 @@ def render(template, **values):
 
 
 def published(address=""):
-    """Return where the series is published, or an empty dict if it is not.
+    """Return the series' public addresses as a dict, empty if there are none.
 
     `address` is the address of the repository. If it is empty, the address in
     pyproject.toml is used. The dict has the `address`, the `repository` as

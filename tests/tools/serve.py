@@ -65,7 +65,7 @@ def part_asked_for(text, session):
     """Return the query that opens a deck at a part, or "" for its start.
 
     `text` is what the user typed, and `session` is the session's path without
-    suffix. Raise Problem if the session has no such part.
+    its suffix. Raise Problem if the session has no such part.
     """
     if text in ("", "1"):
         return ""
@@ -195,9 +195,9 @@ def serve(path, query, port, folder):
 def prepare(session):
     """Bring a session's .ipynb up to date, so that a reader can open it.
 
-    `session` is the session's path without suffix. Print what was done, or why
-    nothing could be done. Even if the two halves conflict, the .ipynb can be
-    read. Raise Problem if there is no .ipynb that can be opened.
+    `session` is the session's path without its suffix. Print what was done, or
+    why nothing could be done. Even if the two halves conflict, the .ipynb can
+    be read. Raise Problem if there is no .ipynb that can be opened.
     """
     try:
         done = sync(session, reading=True)

@@ -1,4 +1,4 @@
-"""Find the notebooks, and read and write their files, for all tools."""
+"""Find, read and write the notebooks, on behalf of all tools."""
 
 import contextlib
 import functools

@@ -55,7 +55,7 @@ def notes_of(cells):
 
 
 def minutes_of(slide):
-    """Return the minutes at the start of a slide's notes, or 0 if none."""
+    """Return the number of minutes that a slide's notes give, or else 0."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 

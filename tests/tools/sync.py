@@ -138,8 +138,7 @@ def checksum(said):
 def differences(in_md, in_ipynb):
     """Name the cells in which two halves differ, to help the user find them.
 
-    The arguments are the content of each half. Name only some of the cells,
-    each with its first line and its number in its own half. Also say how many
+    The arguments are the content of each half. List a few of the cells, each with its first line and with its number in the half that it comes from. Also say how many
     more there are.
     """
     named = []
