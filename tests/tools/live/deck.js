@@ -73,14 +73,18 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   }
 
   // While a notebook is hidden, its cells need not be measured, and it loads in
-  // two thirds of the time.
-  function hide(hidden) {
-    const notebook = document.querySelector("#notebook-container");
-    notebook.style.display = hidden ? "none" : "";
+  // two thirds of the time. An editor that was hidden draws its code when it is
+  // refreshed.
+  const hide = () => $("#notebook-container").hide();
+
+  function show() {
+    $("#notebook-container").show();
+    for (const it of Jupyter.notebook.get_cells())
+      if (it.cell_type === "code") it.code_mirror.refresh();
   }
 
   function start() {
-    hide(false);
+    show();
     if (!Jupyter.notebook.config.data.deck_autosaves)
       Jupyter.notebook.set_autosave_interval(0);
     beginWithPart();
@@ -92,7 +96,7 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     load_ipython_extension() {
       if (Jupyter.notebook?._fully_loaded) return start();
       findCellsBy(cells);
-      hide(true);
+      hide();
       events.one("notebook_loaded.Notebook", start);
     },
   };
