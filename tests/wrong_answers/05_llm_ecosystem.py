@@ -102,7 +102,7 @@ answer_4 = mapped(lambda w: grouped(w, 2, 32))
 # %% 5: only 30,000 are allowed
 answer_5 = with_bits(8, 0)
 
-# %% 5: not yet below 2.05
+# %% 5: not yet below 2.15
 answer_5 = rounded(init_params(jax.random.key(0), 32, 2))
 
 # %% 5: round to 8 bits
