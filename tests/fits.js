@@ -92,6 +92,9 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
       if (it.parentElement.checkVisibility() && !it.checkVisibility())
         found.set(`${named(it)} is folded away`, 0);
     }
+    for (const it of slide.querySelectorAll(".reveal-skip, .reveal-notes")) {
+      if (it.checkVisibility()) found.set(`${named(it)} is shown, but should not be`, 0);
+    }
     for (const it of slide.querySelectorAll(".CodeMirror")) {
       if (seen(it) && it.CodeMirror.getValue() && !it.innerText.trim())
         found.set(`<pre> "${it.CodeMirror.getValue().slice(0, 50)}" is not drawn`, 0);

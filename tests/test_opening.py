@@ -439,6 +439,8 @@ def test_f5_starts_a_deck_that_was_left(opened, project):
     for key, count in (("Alt+r", 0), ("F5", 1)):
         page.keyboard.press(key)
         expect(deck).to_have_count(count)
+        if not count:  # a cell that is not on any slide shows its code, too
+            expect(page.get_by_text("answer = 42")).to_be_visible()
         assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
         save(page)
     assert files_in(project) == before

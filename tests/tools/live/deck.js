@@ -73,14 +73,16 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   }
 
   // While a notebook is hidden, its cells need not be measured, and it loads in
-  // two thirds of the time. An editor that was hidden draws its code when it is
-  // refreshed.
+  // two thirds of the time. Afterwards, an editor has to be refreshed so that it
+  // draws its code. RISE does so for all of them when somebody leaves the deck.
   const hide = () => $("#notebook-container").hide();
 
   function show() {
     $("#notebook-container").show();
-    for (const it of Jupyter.notebook.get_cells())
-      if (it.cell_type === "code") it.code_mirror.refresh();
+    for (const it of Jupyter.notebook.get_cells()) {
+      const isOnSlide = it.metadata.slideshow?.slide_type !== "skip";
+      if (it.cell_type === "code" && isOnSlide) it.code_mirror.refresh();
+    }
   }
 
   function start() {
