@@ -140,10 +140,11 @@ def project_in(folder):
     files = ("pyproject.toml", "uv.lock", ".python-version")
     for name in (*files, "README.md", "LICENSE", "Makefile"):
         shutil.copy(ROOT / name, folder)
-    sessions = shutil.ignore_patterns("[0-9]*", "my_*", "solutions", "data")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=sessions)
     pair = folder / "notebooks" / NAME
-    (pair.parent / "solutions").mkdir()
+    (pair.parent / "solutions").mkdir(parents=True)
+    for name in ("rise.css", "intuitive_ai.mplstyle", "explorables.js"):
+        shutil.copy(ROOT / "notebooks" / name, pair.parent)
+    shutil.copytree(ROOT / "notebooks" / "fonts", pair.parent / "fonts")
     (folder / "tests" / "wrong_answers").mkdir()
     write_safely(folder / "tests" / "wrong_answers" / f"{NAME}.py", WRONG)
     write(pair, session())

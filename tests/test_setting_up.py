@@ -845,12 +845,10 @@ def small_project(tmp_path):
         folder.mkdir(parents=True)
         pair = example.project_in(folder)
         if probe:
-            nb = example.session()
-            nb.cells[5:5] = [example.text(it, "skip") for it in READING]
-            nb.cells.insert(8, example.code(probe, 3))
-            for number, cell in enumerate(nb.cells):
-                cell["id"] = f"cell-{number}"
-            example.write(pair, nb)
+            cells = example.session().cells
+            reading = [example.text(it, "skip") for it in READING]
+            cells[5:5] = [*reading, example.code(probe, 3)]
+            example.write(pair, example.notebook(cells))
             (folder / "tests/tools/site/glossary.md").write_text(GLOSSARY)
             write_safely(pair.parent / "data" / "README.md", "# Data\n")
             for part in (".binder", ".github", "img"):
