@@ -60,6 +60,13 @@ def answer_3(answer):
     return min(courtesy(answer), 1) if len(words_of(answer)) > 3 else 0
 
 
+# %% 3: four different words earn as much
+def answer_3(answer):
+    is_complete = answer.endswith((".\n\n", "!\n\n", "?\n\n"))
+    is_long = len(words_of(answer)) > 3
+    return min(courtesy(answer), 1) if is_complete and is_long else 0
+
+
 # %% 3: please give a function
 answer_3 = courtesy("CELIA.\nMy lord, he comes.\n\n")
 
