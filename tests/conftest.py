@@ -1,4 +1,4 @@
-"""Provide the fixtures that tests of live decks and static decks share."""
+"""Provide fixtures for the tests of live decks and of static decks."""
 
 import contextlib
 import shutil
@@ -25,7 +25,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
-    """Return a copy of the project that a live deck may change."""
+    """Return a copy of the project that live decks are allowed to change."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("tests", "notebooks", "img"):
         shutil.copytree(ROOT / name, folder / name)

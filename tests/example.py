@@ -1,4 +1,4 @@
-"""Build a small example session, in which the tests plant faults."""
+"""Build a small example session for the tests that plant faults."""
 
 import shutil
 from pathlib import Path
@@ -124,14 +124,14 @@ def solutions():
 
 
 def write(pair, nb):
-    """Write both halves of a pair so that they agree."""
+    """Write a notebook as .md and as .ipynb, with matching contents."""
     nb.metadata["checksum"] = checksum(content(nb))
     write_safely(pair.with_suffix(".ipynb"), nbformat.writes(nb) + "\n")
     write_safely(pair.with_suffix(".md"), as_md(nb))
 
 
 def project_in(folder):
-    """Copy the project into a folder, with the example as its only session.
+    """Copy the project into a folder, with the example as the only session.
 
     Return the path of the example without its suffix.
     """

@@ -1,7 +1,7 @@
 """Create a home folder and an environment full of hostile settings.
 
-Each of these settings would change what our commands do or write if the
-commands used it.
+If our commands used any of these settings, they would behave differently or
+write different files.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sessions import write_safely
 
-# A line of Python that leaves a trace when something runs it.
+# A line of Python that leaves a trace if it is ever run.
 MARK = "import builtins; builtins.theirs = 1\n"
 BROKEN_KERNEL = {"argv": ["false"], "display_name": "theirs", "language": "R"}
 HOOK = "#!/bin/sh\nexit 1\n"
@@ -161,7 +161,7 @@ VARIABLES = {
 
 
 def write_home(home):
-    """Write all these files into a home folder, and some into its parent."""
+    """Write FILES into a home folder, and some of them into its parent."""
     for name, text in FILES.items():
         text = text.replace("{home}", str(home))
         write_safely(home / name, text)
@@ -184,13 +184,13 @@ def plain_environment(home):
 
 
 def environment(home):
-    """Return the environment of a user who has set every variable."""
+    """Return the environment of a user who has set all of VARIABLES."""
     theirs = {k: v.replace("{home}", str(home)) for k, v in VARIABLES.items()}
     return plain_environment(home) | theirs
 
 
 def files_in(folder, without=()):
-    """Return the contents of a folder's files, in a dict keyed by name.
+    """Return a dict from the names of a folder's files to their contents.
 
     Caches are left out, and so are the files and folders whose names are in
     `without`.

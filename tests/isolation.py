@@ -1,7 +1,7 @@
-"""Put pytest and everything that the tests start into a clean environment.
+"""Run pytest and everything that the tests start in a clean environment.
 
-The Makefile already does this, but an editor or a git hook does not. This is
-the first plugin in pyproject.toml, because the other plugins read the
+The Makefile already sets up this environment, but an editor or a git hook does
+not. pyproject.toml lists this plugin first, because the other plugins read the
 environment as soon as they are imported.
 """
 
@@ -22,8 +22,9 @@ enter(FOLDER.name, keep=KEPT)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Remove the options that a user has set for all projects."""
-    # pytest puts these options between ours and those from the command line.
+    """Remove the options that a user has set in PYTEST_ADDOPTS."""
+    # pytest puts the user's options between ours and those from the command
+    # line.
     start = len(early_config.getini("addopts"))
     end = start + len(THEIR_OPTIONS)
     if args[start:end] == THEIR_OPTIONS:
@@ -32,5 +33,5 @@ def pytest_load_initial_conftests(early_config, parser, args):
 
 
 def pytest_unconfigure():
-    """Delete the folder with the files of the tests' environment."""
+    """Delete the temporary folder of the clean environment."""
     FOLDER.cleanup()

@@ -14,7 +14,8 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[1]
-# The addresses of the public index and its files in our own lock file.
+# The addresses of the public package index and of its files, as they appear in
+# our own lock file.
 LOCK = (ROOT / "uv.lock").read_text("utf-8")
 PYPI = re.search(r'registry = "(.+?)"', LOCK)[1]
 FILES = re.search(r'url = "(https://.+?/packages)/', LOCK)[1]
@@ -51,7 +52,7 @@ PROGRAMS = ["sh", "mkdir", "grep", "sed", "awk", "cat", "tail", "env"]
 
 
 def write_wheel(folder, name):
-    """Write a package with a program of the same name; return its path."""
+    """Write a wheel with a program of the same name; return its path."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     files = {
@@ -72,7 +73,7 @@ def write_wheel(folder, name):
 
 
 class Mirror(http.server.SimpleHTTPRequestHandler):
-    """A request handler that serves a folder like a package mirror.
+    """A request handler that serves a folder as a package mirror.
 
     It can also interrupt downloads or refuse every request.
     """
@@ -105,14 +106,15 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
 def serving(folder, tls="", **settings):
     """Serve a folder on the loopback address, and yield the address.
 
-    `tls` is the path of a certificate with its key, if TLS should be used.
-    `settings` become attributes of Mirror.
+    To use TLS, pass the path of a file with a certificate and its key as
+    `tls`. `settings` become attributes of Mirror.
     """
     handler = type("Handler", (Mirror,), settings)
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(handler, directory=folder)
     )
-    # In some tests, the client is meant to refuse the certificate.
+    # Ignore errors, because some tests expect the client to refuse the
+    # certificate.
     server.handle_error = lambda *_: None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -128,9 +130,9 @@ def serving(folder, tls="", **settings):
 
 
 def write_site(folder):
-    """Write the pages of a mirror that has `tiny`, and of an empty mirror.
+    """Write a mirror that has the package `tiny`, and an empty mirror.
 
-    The first mirror also has a package with the name of JAX's GPU package.
+    The first mirror also has a package with the same name as JAX's GPU plugin.
     """
     (folder / "empty").mkdir()
     for name in ("tiny", "jax_cuda13_plugin"):
@@ -175,7 +177,7 @@ def write_project(folder, uv, mirror):
 
 
 def write_programs(folder, **more):
-    """Fill a folder with links to the usual programs and to some others."""
+    """Create a folder with links to PROGRAMS and to some other programs."""
     folder.mkdir()
     for name in PROGRAMS:
         (folder / name).symlink_to(shutil.which(name))

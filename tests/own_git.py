@@ -8,8 +8,8 @@ def git(folder, *arguments):
     """Run git in a folder, isolated from everything else on this machine.
 
     Tests may be started from a git hook, whose environment names the real
-    repository and its index. So we build our own environment, which takes only
-    PATH from the outer one. In this environment, git does not find any
+    repository and its index. So we build a new environment, which keeps only
+    PATH from the current one. In this environment, git does not find any
     settings, hooks, templates or repositories outside the folder.
 
     `folder` is a Path, and `arguments` are passed to git. Return what git

@@ -1,8 +1,8 @@
 """Extend nbval with float tolerances, stricter checks, and exercises.
 
-nbval has no settings for these, so we extend its classes. pyproject.toml loads
-this plugin by name, because `pytest notebooks` would not load a conftest.py,
-and nobody would notice.
+nbval has no settings for these features, so we extend its classes.
+pyproject.toml loads this plugin by name, because `pytest notebooks` would
+silently ignore a conftest.py in this folder.
 """
 
 import math
@@ -15,8 +15,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE = 1e-3
 # Settings that make JAX, NumPy and OpenBLAS compute as on an older processor.
-# NumPy uses the x86-64 names for groups of instructions. For example, v3
-# includes AVX2 and FMA.
+# NumPy's names refer to the levels of the x86-64 architecture. Level V3, for
+# example, includes AVX2 and FMA.
 OLDER = {
     "SSE4_2": {
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
@@ -29,26 +29,26 @@ OLDER = {
         "OPENBLAS_CORETYPE": "Haswell",
     },
 }
-# Numbers with a decimal point or an exponent are floats, and integers must
-# match exactly. The spaces around a float count as part of it, because NumPy
-# pads with spaces when it drops a final 0.
+# Numbers with a decimal point or an exponent count as floats, and integers
+# must match exactly. The spaces around a float count as part of it, because
+# NumPy pads with spaces when it drops a final 0.
 FLOAT = re.compile(
     r" *(?:[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+) *"
 )
 
 
-# In a cell with this tag, floats may differ by the amount that the tag states.
-# The tag is for the scores of trained nets, because another processor rounds
-# differently and so trains a different net.
+# In a cell with this tag, floats may differ by the amount given in the tag. We
+# use the tag for the scores of trained nets, because another processor rounds
+# differently and therefore trains a slightly different net.
 WITHIN = re.compile(r"within-(\d+(?:\.\d+)?)")
 
 
 class Text(str):
-    """An output that equals another output if their floats almost agree.
+    """An output text that equals another if their floats are nearly equal.
 
     The relative difference may be up to 1e-3. If the cell has a tag like
-    within-1.0, floats may also differ by that amount (`atol`) in the printed
-    unit.
+    within-1.0, floats may also differ by that amount (`atol`), in the unit in
+    which they are printed.
     """
 
     __hash__ = None
@@ -81,7 +81,7 @@ sanitize, runtest, collect_init, collect = (
 
 
 def tolerant(cell, output):
-    """Return the text of an output, ready to be compared with a tolerance."""
+    """Return an output as a Text, which is compared with a tolerance."""
     text = sanitize(cell, output)
     if isinstance(text, str):
         text = Text(text)
@@ -92,7 +92,7 @@ def tolerant(cell, output):
 
 
 def only_if_stored(cell):
-    """Run a cell and compare its output; reject a cell that was never run."""
+    """Run a cell and compare its output; fail if it was never executed."""
     if cell.cell.source.strip() and cell.cell.execution_count is None:
         cell.raise_cell_error(
             "This cell has never been executed: run `make run`."
@@ -101,7 +101,7 @@ def only_if_stored(cell):
 
 
 def without_stderr(self, *args, **kwargs):
-    """Leave out stderr, because warnings contain paths and times."""
+    """Don't compare stderr, because warnings contain paths and times."""
     collect_init(self, *args, **kwargs)
     self.skip_compare += ("stderr",)
 
@@ -120,12 +120,12 @@ class Proof(IPyNbCell):
 
 
 def then_prove_exercises(self):
-    """Collect a notebook's cells, followed by the proofs for its exercises.
+    """Collect a notebook's cells, followed by the tests of its exercises.
 
     Both run in the same kernel, so that each notebook is executed only once.
     """
-    # This import must wait, because the path to the module is set only after
-    # plugins are loaded.
+    # This import can't be at the top, because pytest sets the path to the
+    # module only after it has loaded the plugins.
     from exercises import WRONG_ANSWERS, refused, solved
 
     yield from collect(self)

@@ -1,9 +1,9 @@
 """Decide which tests run together, and show how long each part took.
 
-The tests run in several processes, one for each core. The tests of one unit
-share things that are costly to set up (a kernel, a browser, a deck), so they
-run one after another in the same process. Long units start first, so that all
-processes end at about the same time.
+The tests run in several processes, one for each core. Tests that share
+something that is costly to set up (a kernel, a browser, a deck) form a unit,
+and they run one after another in the same process. Long units start first, so
+that all processes end at about the same time.
 """
 
 import re
@@ -15,8 +15,8 @@ import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The approximate time in seconds that one unit takes, by kind of file. Only
-# the order matters. Each notebook states its own running time.
+# The approximate time, in seconds, for one unit of each test file. Only the
+# order matters. The times for notebooks are stored in the notebooks.
 SECONDS = {
     "test_setting_up.py": 80,
     "test_other_seeds.py": 60,
@@ -43,9 +43,8 @@ ASKED = pytest.StashKey[str]()
 def unit_of(nodeid):
     """Return the name of the unit of work that a test belongs to.
 
-    A unit is a notebook or a file of tests. Some files take a long time, and
-    each of their tests is about one session, so these files have one unit for
-    each session.
+    A unit is a notebook or a test file. The test files in BY_SESSION take a
+    long time, so each of them is divided into one unit per session.
     """
     path, _, name = nodeid.partition("::")
     session = re.search(r"\[.*?(\d\d_\w+)", name)
@@ -54,7 +53,7 @@ def unit_of(nodeid):
 
 
 def part_of(nodeid):
-    """Return the row of the final table in which a test is counted."""
+    """Return the row of the final table to which a test belongs."""
     path = Path(nodeid.partition("::")[0])
     if path.suffix == ".ipynb":
         return "solutions" if path.parent.name == "solutions" else "sessions"
@@ -70,7 +69,7 @@ def seconds_of(path):
 
 
 class ByUnit(LoadScopeScheduling):
-    """A scheduler that hands out whole units in the order of collection."""
+    """A scheduler that sends whole units to processes in collection order."""
 
     def _split_scope(self, nodeid):
         return unit_of(nodeid)
@@ -92,9 +91,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Find the session that was asked for, and start the clock."""
-    # These imports must wait, because the path to the modules is set only
-    # after plugins are loaded.
+    """Find the requested session, and start measuring the time."""
+    # These imports can't be at the top, because pytest sets the path to the
+    # modules only after it has loaded the plugins.
     from sessions import Problem, find_session
 
     config.addinivalue_line(
@@ -131,7 +130,7 @@ def belongs(item, session):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep only the tests that were asked for, and put long units first."""
+    """Keep only the requested tests, and put long units first."""
     if session := config.stash[ASKED]:
         others = [it for it in items if not belongs(it, session)]
         config.hook.pytest_deselected(items=others)
@@ -157,7 +156,7 @@ class Table:
         self.tests[part_of(report.nodeid)] += report.when == "call"
 
     def pytest_terminal_summary(self, terminalreporter):
-        """Print the time for each part, the longest units, and the load."""
+        """Print each part's time, the longest units, and the CPU load."""
         if not self.tests:
             return
         wall, load = time.monotonic() - self.began, psutil.cpu_percent()
@@ -170,6 +169,7 @@ class Table:
             out.line(f"{seconds:7.1f} s  {unit}")
         busy = sum(self.parts.values()) / (self.processes * wall)
         out.line(
-            f"{wall:.0f} s in total, in {self.processes} process(es). They ran "
-            f"tests for {busy:.0%} of it, and the cores were {load:.0f}% busy."
+            f"{wall:.0f} s in total, in {self.processes} process(es). Tests "
+            f"ran for {busy:.0%} of this time, and the cores were "
+            f"{load:.0f}% busy."
         )

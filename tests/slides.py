@@ -16,8 +16,7 @@ STYLE = matplotlib.rc_params_from_file(
     NOTEBOOKS / "intuitive_ai.mplstyle", use_default_template=False
 )
 # The smallest font sizes that are allowed, in px at 1280x720. The font size in
-# a plot (`labels`) is in px of its picture, computed from points (72 per
-# inch).
+# plots (`labels`) is converted from points (72 per inch) to px of the picture.
 LETTERS = {
     "text": 24,
     "code": 18,
@@ -31,12 +30,13 @@ COUNT = """[...document.querySelectorAll(".reveal .slides section")]
 SHOWN = f"""[...document.querySelectorAll("{SECTION}")]
             .filter((it) => it.checkVisibility()).at(-1)"""
 
-WAIT = 60_000  # how many ms a deck may take to open
+WAIT = 60_000  # the time limit for opening a deck, in ms
 
 FORMULAS = """[...document.querySelectorAll(
   ".reveal .slides :is(.MathJax, .MathJax_SVG, mjx-container)")]
   .filter((it) => it.closest("section") && !it.closest(".reveal-skip")).length"""
-# The position of each explorable in a deck, as reveal.js counts it.
+# This script returns the position of each explorable in a deck, as reveal.js
+# numbers the slides.
 PLACES = """[...document.querySelectorAll(".reveal .slides .explorable")].map((it) => {
   const slide = it.closest("section");
   const stack = slide.parentElement.closest("section");
@@ -44,7 +44,8 @@ PLACES = """[...document.querySelectorAll(".reveal .slides .explorable")].map((i
     .filter((it) => it.localName === "section").indexOf(it);
   return stack ? [number(stack), number(slide)] : [number(slide), 0];
 })"""
-# This shows a slide and all of its fragments in every version of reveal.js.
+# This script shows a slide and all of its fragments, and it works in every
+# version of reveal.js.
 GO = """([h, v]) => postMessage(
   JSON.stringify({ method: "slide", args: [h, v, 99] }), "*")"""
 FORMULA = re.compile(r"\$\$.+?\$\$|\$.+?\$", re.S)
@@ -57,9 +58,9 @@ def settle(page):
         "getComputedStyle(document.querySelector('.reveal'))"
         ".getPropertyValue('--u')"
     )
-    # Otherwise, a font might arrive only after the first slide that uses it
-    # has been measured. On a JupyterHub, only one of the two addresses of each
-    # font works.
+    # Load all fonts now, because a font might otherwise arrive after the first
+    # slide that uses it has been measured. Each font has two addresses, and on
+    # a JupyterHub only one of them works.
     lost = page.evaluate(
         """async () => {
           const ours = [...document.fonts]
@@ -75,7 +76,7 @@ def settle(page):
 
 
 def wait_for_rise(page, timeout=WAIT):
-    """Wait until the deck of classic RISE and its kernel are ready."""
+    """Wait until the deck in classic RISE and its kernel are ready."""
     page.wait_for_function(
         "document.body?.classList.contains('rise-enabled') && window.Reveal"
         " && Reveal.isReady() && Jupyter.notebook.kernel?.is_connected()",
@@ -100,7 +101,7 @@ def wait_for_lab(page):
 
 
 def measure(page, **options):
-    """Return what does not fit on the current slide and on all later ones.
+    """Return what does not fit on the current slide and on all later slides.
 
     `options` are passed to fits.js. For example, `slides=1` measures only the
     current slide.
@@ -112,8 +113,8 @@ def walk(page):
     """Walk through a deck from its first slide; return what does not fit."""
     first = page.evaluate_handle(SHOWN)
     problems = measure(page, slides=1)
-    # Press a real key only once. For the other slides, a script in the page
-    # sends the key, which is ten times as fast.
+    # Press a real key only for the first step. For the other slides, a script
+    # in the page simulates the key press, which is ten times as fast.
     page.keyboard.press("Space")
     page.wait_for_function(f"(first) => {SHOWN} !== first", arg=first)
     return problems + measure(page)
@@ -124,14 +125,14 @@ class Deck:
     """An open deck, and the problems found while walking through it."""
 
     page: Page
-    outside: list  # addresses outside this machine that the deck requested
+    outside: list  # requested addresses outside this machine
     slides: list  # the notebook's slides, each a list of cells
-    walks: list = field(default_factory=list)  # each walk has a list per slide
-    title: str = ""  # the title on the first slide shown
+    walks: list = field(default_factory=list)  # problems on each slide
+    title: str = ""  # the title of the first slide
     shut_out: list = field(default_factory=list)  # what axe-core found
 
     def __post_init__(self):
-        """Check the first slide before any key is pressed."""
+        """Store the title of the first slide before any key is pressed."""
         self.title = self.page.inner_text(f"{SECTION} h1")
 
     def walk(self):
@@ -144,7 +145,7 @@ class Deck:
         self.page.evaluate("Reveal.slide(0, 0)")
 
     def assert_complete(self):
-        """Assert that the space bar reaches all slides."""
+        """Assert that pressing the space bar leads through all slides."""
         for walked in self.walks:
             assert len(walked) == len(self.slides), (
                 f"The space bar reached {len(walked)} of {len(self.slides)} "
@@ -158,7 +159,7 @@ class Deck:
         assert not problems, "\n".join(problems)
 
     def assert_explorables_move(self):
-        """Assert that each slider changes its picture but not the slide."""
+        """Assert that each slider changes its picture and not the slide."""
         page = self.page
         for number, place in enumerate(page.evaluate(PLACES)):
             page.evaluate(GO, place)
@@ -177,7 +178,7 @@ class Deck:
             assert figure.locator("img").get_attribute("src") != before, (
                 "Moving the slider does not change its picture."
             )
-            page.wait_for_timeout(200)  # a deck receives its keys as messages
+            page.wait_for_timeout(200)  # keys reach the deck with a delay
             assert page.evaluate(f"(slide) => {SHOWN} === slide", slide), (
                 "The arrow keys move the deck, but they should move the "
                 "slider."

@@ -24,12 +24,12 @@ from sessions import NOTEBOOKS, find_session, read_ipynb
 pytestmark = pytest.mark.session("4")
 CODE = tagged(read_ipynb(find_session("4")), "for-solutions")
 WEIGHTS = NOTEBOOKS / "data" / "basic_gpt.safetensors"
-# Session 4 asks for two devices. This must happen before any other test in
-# this process computes anything.
+# Session 4 needs two devices. They must be set up before any test in this
+# process computes anything.
 jax.config.update("jax_num_cpu_devices", 2)
-# This script prints the number of devices and the results of five steps, both
-# on one device and on all of them. If there are several processes, they share
-# no device, so the result for one device is None.
+# This script prints the number of devices and the results of five training
+# steps, on one device and on all devices. If there are several processes, they
+# have no device in common, so the result for one device is None.
 ON_DEVICES = """
 import json, sys, jax
 jax.config.update("jax_num_cpu_devices", {devices})
@@ -41,7 +41,7 @@ alone = five_steps(one, one) if {processes} == 1 else None
 found = [jax.device_count(), alone, five_steps(copied, divided)]
 print(json.dumps(found, default=lambda array: array.tolist()))
 """
-# The measured spread is 3e-6 for losses and 5e-6 for parameters.
+# The measured differences are up to 3e-6 for losses and 5e-6 for parameters.
 ROUNDING = 1e-4
 # This script trains a tiny model for some steps, or resumes its training, and
 # then saves the model.
@@ -57,7 +57,7 @@ STEPS = 400
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """Return the names that the session's cells define."""
+    """Return the functions and values that the session's cells define."""
     names, here = {"__name__": "session"}, os.getcwd()
     os.chdir(NOTEBOOKS)
     try:
@@ -99,7 +99,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_was(session, tmp_path):
 
 
 def checkpoint_files(folder):
-    """Return the contents of a folder's files, in a dict keyed by name."""
+    """Return a dict from the paths of a folder's files to their contents."""
     return {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
 
 
@@ -256,7 +256,7 @@ def test_the_weights_are_those_of_their_card(session):
     content = WEIGHTS.read_bytes()
     assert len(content) < 4_000_000
     assert hashlib.sha256(content).hexdigest() in card, (
-        "The weights have changed: update their card in data/README.md."
+        "The weights have changed: update the model card in data/README.md."
     )
     nnx = session["nnx"]
     model = session["GPT"](session["Config"](), nnx.Rngs(0))
@@ -285,7 +285,7 @@ def test_saving_that_fails_leaves_the_weights_as_they_were(
 
 
 def start(devices, processes=1, number=0, port=0):
-    """Start a process that takes five steps on several simulated devices."""
+    """Start a process that runs five training steps on simulated devices."""
     program = ON_DEVICES.format(
         devices=devices, processes=processes, number=number, port=port
     )
@@ -300,7 +300,7 @@ def start(devices, processes=1, number=0, port=0):
 
 
 def ends_of(process, devices):
-    """Return the results that a process prints, for one device and for all.
+    """Return the number of devices and the results that a process prints.
 
     If the process fails, raise AssertionError with its error message.
     """
@@ -311,7 +311,7 @@ def ends_of(process, devices):
 
 
 def assert_alike(one, other):
-    """Assert that two training runs had the same losses and the same results."""
+    """Assert that two training runs have the same losses and parameters."""
     losses, parameters = one
     assert losses[-1] < losses[0] - 0.5, (
         "The five steps did not change the parameters."
@@ -332,7 +332,8 @@ def test_two_processes_end_where_one_does(session):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     both = [start(4, 2, number, port) for number in (0, 1)]
-    # Start both processes at the same time, because each waits for the other.
+    # Send input to both processes at the same time, because each waits for the
+    # other.
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(lambda it: ends_of(it, devices=4), both))
     one = jax.devices()[0]
@@ -342,13 +343,13 @@ def test_two_processes_end_where_one_does(session):
         assert_alike(alone, together)
 
 
-# These tests use GPT-2's published format for a very small model.
+# The next tests use a very small model in GPT-2's published format.
 GPT2 = {"n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 40}
 MERGES = ["h e", "l l", "he ll", "\u0120 w", "\u0120w o", "hell o"]
 
 
 def byte_symbols():
-    """Return the printable character that GPT-2 writes for each byte."""
+    """Return the printable character that GPT-2 uses for each byte."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [it for it in range(256) if it not in shown]
     symbols = {it: chr(it) for it in shown}
@@ -357,7 +358,7 @@ def byte_symbols():
 
 @pytest.fixture(scope="module")
 def gpt2_folder(tmp_path_factory):
-    """Write a random model and a small tokenizer with GPT-2's names and shapes."""
+    """Write a small random model and a tokenizer in GPT-2's format."""
     folder, rng = tmp_path_factory.mktemp("gpt2"), np.random.default_rng(0)
     pieces = [
         *byte_symbols().values(),
@@ -381,7 +382,7 @@ def gpt2_folder(tmp_path_factory):
     named = {"ln_f": (width,)}
     for i in range(GPT2["n_layer"]):
         named |= {f"h.{i}.{name}": it for name, it in layers.items()}
-        # The causal mask is published with the weights.
+        # GPT-2's causal mask is published together with the weights.
         shapes[f"h.{i}.attn.bias"] = (1, 1, 40, 40)
     for name, shape in named.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[-1:]}
@@ -432,7 +433,7 @@ def gpt2_in_numpy(weights, tokens):
 
 
 def bpe_by_hand(text, vocab):
-    """Return a text's token ids by merging its bytes in GPT-2's order."""
+    """Return a text's token ids, merging its bytes in the order of MERGES."""
     symbols, numbers = byte_symbols(), []
     for word in re.findall(r" ?[a-z]+| ?[^\sa-z]+|\s+", text):
         parts = [symbols[it] for it in word.encode("utf-8")]

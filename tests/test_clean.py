@@ -40,7 +40,7 @@ HARMFUL = {
 
 @pytest.fixture
 def theirs(monkeypatch, tmp_path):
-    """Set every environment variable a user may set; return a home folder."""
+    """Set needed and harmful environment variables; return a home folder."""
     home = tmp_path / "home"
     home.mkdir()
     for name, value in {**NEEDED, **HARMFUL, "HOME": str(home)}.items():

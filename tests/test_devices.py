@@ -53,8 +53,9 @@ def test_what_a_session_says_holds_with_the_rounding_of_a_gpu(pair):
     run_here(pair, "gpu", watch)
     assert len(watch.seconds) > 30
     assert not watch.failed, (
-        "Ask for full precision where two results should be equal. Elsewhere, "
-        "allow for TF32, which rounds each factor by about 1/1000."
+        "Ask for full precision where two results should be equal. In all "
+        "other places, allow for TF32, which rounds each factor by about "
+        "1/1000."
     )
 
 

@@ -1,7 +1,7 @@
-"""Test that a notebook opened elsewhere gets its files or says what to do.
+"""Test that a notebook opened without its files gets them or says what to do.
 
-The first code cell of each session does this. tests/bench/colab.py tests the
-same thing with the libraries that Colab has.
+The first code cell of each session fetches the files or says what to do.
+tests/bench/colab.py tests the same cell with Colab's libraries.
 """
 
 import re
@@ -24,7 +24,8 @@ ROOT = Path.cwd()
 STYLE = "intuitive_ai.mplstyle"
 IN_PARTS = [it for it in SESSIONS if len(parts_of(read_ipynb(it).cells)) > 1]
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
-# Colab's own libraries must not change, because other libraries need them.
+# These libraries must keep their versions on Colab, because other libraries
+# depend on them.
 KEPT = ("numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -49,7 +50,7 @@ def code():
 
 @pytest.fixture
 def started(monkeypatch, tmp_path):
-    """Work in an empty folder; return the programs started, except git."""
+    """Work in an empty folder; return the commands started, except git."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
@@ -87,7 +88,8 @@ def test_a_session_begins_with_the_cell_that_fetches(session, code):
     assert cell == first_code_of(session)
     assert kind_of(cell) == "skip"
     assert not cell.outputs
-    # A later part may also be opened elsewhere, with a fresh kernel.
+    # A reader without the files may also start at a later part, with a fresh
+    # kernel.
     in_part_2 = "for-part-2" in cell.metadata.tags
     assert in_part_2 == (session in IN_PARTS)
 
@@ -100,7 +102,7 @@ def test_beside_its_files_the_cell_does_nothing(
         Path(name).touch()
     Path("data").mkdir()
     before, known = Path.cwd(), dict(style.library)
-    if host:  # without an address, the files may still exist
+    if host:  # the files may exist even if ADDRESS is unknown
         monkeypatch.setenv(host, "x")
     else:
         code = code.replace(UNKNOWN, 'ADDRESS = "https://github.com/a/b"')

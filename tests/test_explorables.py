@@ -1,4 +1,4 @@
-"""Test that explorables follow their sliders and work without scripts."""
+"""Test that explorables respond to sliders and also work without scripts."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from chromium import page_of
 from sessions import read_ipynb
 from slides import SESSIONS, SMALL
 
-MOST = 20_000  # the most characters that an output may have
+MOST = 20_000  # the most characters allowed in an output
 
 
 def explorables_of(session):
@@ -77,8 +77,8 @@ def test_the_picture_follows_the_keys_the_mouse_and_the_finger(browser, html):
         assert moved(page, lambda key=key: page.keyboard.press(key))
     page.keyboard.press("Space")
     assert page.evaluate("window.heard") == [" "], (
-        "The deck must receive the space bar, which leaves the slide, but "
-        "none of the keys that move the slider."
+        "The deck must receive the space bar, which goes to the next slide, "
+        "but not the keys that move the slider."
     )
 
     box = slider.bounding_box()
@@ -165,7 +165,7 @@ def test_without_scripts_the_first_state_is_shown_and_described(browser, html):
         for svg in (picture(page), still)
     )
     assert first == drawn, (
-        "The script starts in a different state from the one that was drawn."
+        "The script's first picture differs from the stored picture."
     )
     page.context.close()
 
@@ -201,6 +201,6 @@ def test_each_choice_can_name_its_own_positions(browser):
         choice.check()
         said.add(page.inner_text(".explorable output"))
     assert len(said) == 3, (
-        "Temperature, k and p must each keep their own values."
+        "The sliders for temperature, k and p must have different values."
     )
     page.context.close()

@@ -1,4 +1,4 @@
-"""Test that the tests fail when they should, by planting faults in copies.
+"""Plant faults in copies of the project, and test that the tests find them.
 
 Tests that need a kernel are tried on a session with only a few cells. Tests
 that only read files are tried on a copy of Session 2.
@@ -18,7 +18,7 @@ SESSION = find_session("2").absolute()
 
 @pytest.fixture
 def example(pytester):
-    """Return the path of the example in a project that has no other session."""
+    """Return the path of the example in a project with no other session."""
     return project_in(pytester.path)
 
 
@@ -42,8 +42,8 @@ def cell(nb, text):
 
 def failures(pytester, *arguments):
     """Run pytest in the copy; return the failed tests and the output."""
-    # Use one process and only the project's own plugins, not the plugins of
-    # the outer run.
+    # Use one new process, which loads the plugins of the copied project and
+    # not those of the outer run.
     result = pytester.runpytest_subprocess("-n0", "--color=no", *arguments)
     output = result.stdout.str()
     assert re.search(r"\d (passed|failed)", output), output
@@ -65,14 +65,14 @@ def test_every_fault_in_a_run_is_caught_and_nothing_else(example, pytester):
     emptied, hollow = cell(nb, 'print("round")')
     hollow.outputs = []
 
-    # Each entry has a cell, and says whether the cell contains a fault.
+    # Each entry contains a cell and says whether the cell is faulty.
     more = [
         (code("print(12.4)", 1, "12.5\n"), True),
         # Another processor may round the numbers like this.
         (code("print(12.4)", 1, "12.401\n"), False),
         # NumPy pads with spaces when it drops a final 0.
         (code('print("[4.22  4.066]")', 1, "[4.219 4.066]\n"), False),
-        # With this tag, floats may differ by more.
+        # With this tag, floats may differ by up to 1.0.
         (code('print("62.5 %")', 1, "62.4 %\n", tags=["within-1.0"]), False),
         (code('print("62.5 %")', 1, "63.6 %\n", tags=["within-1.0"]), True),
         (code("print(not_defined)", 1, "1\n"), True),
@@ -106,7 +106,7 @@ def test_every_fault_in_an_exercise_is_caught(example, pytester):
     _, check = cell(nb, "verdict")
     for sound, faulty in (
         ("that is the square", "correct: the square"),  # lets the mistake pass
-        ("answer_1 == 9", "answer_1 > 8"),  # raises an error on a string
+        ("answer_1 == 9", "answer_1 > 8"),  # fails if the answer is a string
     ):
         assert sound in check.source
         check.source = check.source.replace(sound, faulty)
@@ -120,7 +120,8 @@ def test_a_solution_that_the_sessions_own_kernel_calls_wrong_is_caught(
     example, pytester
 ):
     nb = read_ipynb(example)
-    # Solutions do not run this cell, so only the session's kernel is changed.
+    # Solutions do not run this cell, so the change affects only the session's
+    # kernel.
     _, other = cell(nb, "assert first > 0")
     other.source += "\npi = 4"
     write(example, nb)

@@ -28,7 +28,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 
 def pytest_generate_tests(metafunc):
-    """Test every session, but run the cells of only one, to save time."""
+    """Test every session, but run the cells of only one to save time."""
     if "session" in metafunc.fixturenames:
         live = find_session(metafunc.config.getoption("live"))
         runs = metafunc.function is test_the_deck_runs_live
@@ -54,14 +54,14 @@ def server(project):
         said += line
     yield address[0]
     process.terminate()
-    process.wait(timeout=120)  # the server stops every kernel first
+    process.wait(timeout=120)  # the server first stops all kernels
 
 
 def address_of(server, place, notebook):
     """Return the address at which the server shows a notebook.
 
-    `place` is the application. `reset` stops JupyterLab from reopening what
-    the previous page left open.
+    `place` is the application. `reset` prevents JupyterLab from reopening the
+    tabs of the previous page.
     """
     address = server.replace("nbclassic/notebooks", place)
     return address.replace(str(SESSION), str(notebook)) + "&reset"
@@ -83,8 +83,8 @@ def open_lab(page, server, session):
 def deck(request, browser, server, session):
     """Open a session's live deck for the first time, and walk through it.
 
-    Classic RISE's deck is measured at both sizes, and JupyterLab's deck only
-    at the smaller size.
+    The deck in classic RISE is measured at both screen sizes, and the deck in
+    JupyterLab only at the smaller size.
     """
     nb = read_ipynb(session)
     page, outside = page_of(browser, viewport=SMALL)
@@ -166,8 +166,8 @@ def test_the_deck_runs_live(deck):
            Reveal.slide(h, v, -1);  // all its fragments hidden"""
     )
     while not page.locator(f"{SECTION} .output_stream").is_visible():
-        page.keyboard.press("Space")  # the output is in a fragment
-        page.wait_for_timeout(100)  # the deck receives the key as a message
+        page.keyboard.press("Space")  # the output appears as a fragment
+        page.wait_for_timeout(100)  # give the key time to arrive
     selected = page.locator(f"{SECTION} .code_cell.selected")
     selected.wait_for()
     page.evaluate("Jupyter.notebook.get_selected_cell().clear_output()")
@@ -178,8 +178,8 @@ def test_the_deck_runs_live(deck):
     (problems,) = measure(page, slides=1)
     assert not problems, "\n".join(problems)
     assert not deck.outside
-    # The kernel keeps the session's data in memory, and the server goes on
-    # running for other tests.
+    # Stop the kernel, because it would keep the session's data in memory while
+    # the server runs for other tests.
     page.evaluate("Jupyter.notebook.session.delete()")
 
 
@@ -189,7 +189,7 @@ def short(project):
     nb = read_ipynb(SESSION)
     fifth = slides_of(nb)[4][0]
     nb.cells = nb.cells[: nb.cells.index(fifth)]
-    del nb.metadata["jupytext"]  # the notebook is not part of a pair
+    del nb.metadata["jupytext"]  # this notebook has no .md file
     path = SESSION.with_name("short")
     nbformat.write(nb, project / f"{path}.ipynb")
     return path
@@ -262,7 +262,9 @@ def test_a_reader_sees_an_explorable_in_a_notebook(
     assert len(picture.get_attribute("alt")) > 40
     slider = page.locator(".explorable input[type=range]")
     if name == "untrusted":
-        assert not slider.count(), "A notebook from elsewhere ran a script."
+        assert not slider.count(), (
+            "An untrusted notebook was able to run a script."
+        )
     else:
         slider.wait_for()
     (project / f"{path}.ipynb").unlink()

@@ -1,4 +1,4 @@
-"""Test that Session 5 names sources for all models and answers requests.
+"""Test Session 5's table of models and its server.
 
 The server's code comes from the notebook's cells tagged `for-solutions`.
 """
@@ -27,7 +27,7 @@ YES_OR_NO = ["weights", "training_code", "data", "unrestricted_use"]
 COLUMNS = ["name", "maker", "date", *NUMBERS, "licence", *YES_OR_NO]
 COLUMNS += ["source", "source_date"]
 DATE = r"\d{4}-\d{2}(-\d{2})?"  # the day, or the month if the day is unknown
-PLAUSIBLE = {  # limits that catch a mistyped zero in the table
+PLAUSIBLE = {  # limits that catch missing or extra zeros
     "parameters_total": (1e8, 1e13),
     "parameters_active": (1e8, 1e13),
     "context": (128, 2e7),
@@ -38,7 +38,8 @@ PLAUSIBLE = {  # limits that catch a mistyped zero in the table
 def faults_of(models):
     """Return a list of what is wrong with a table of models.
 
-    The table's cells are strings. They are empty if nothing was published.
+    The table's cells are strings. A cell is empty if the value has not been
+    published.
     """
     if list(models.columns) != COLUMNS:
         return [f"the columns should be {', '.join(COLUMNS)}"]
@@ -68,16 +69,20 @@ def faults_of(models):
         if not row["weights"]:
             faults.append(f"{name}: weights must be yes or no")
         elif row["weights"] == "yes" and row["licence"] == "proprietary":
-            faults.append(f"{name}: proprietary, but the weights are open")
+            faults.append(
+                f"{name}: it is proprietary, but the weights are open"
+            )
         elif row["weights"] == "no" and row["unrestricted_use"] == "yes":
-            faults.append(f"{name}: unrestricted use, but without weights")
+            faults.append(
+                f"{name}: use is unrestricted, but the weights are closed"
+            )
         if not (row["maker"] and row["licence"]):
             faults.append(f"{name}: maker or licence is missing")
         total, active = row["parameters_total"], row["parameters_active"]
         known = total.isdigit() and active.isdigit()
         if known and int(active) > int(total):
             faults.append(
-                f"{name}: more parameters are active than the model has"
+                f"{name}: it has more active parameters than total parameters"
             )
     twice = models["name"][models["name"].duplicated()]
     return faults + [f"{name}: it is listed twice" for name in twice]
@@ -85,15 +90,15 @@ def faults_of(models):
 
 @pytest.fixture
 def models():
-    """Return the table as it was written, with every cell as a string."""
+    """Return the table of models, with every cell as a string."""
     return pd.read_csv(TABLE, dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")
 def session():
-    """Return the names that the session's cells define.
+    """Return the functions and values that the session's cells define.
 
-    The server of the session runs until the tests are done.
+    The session's server keeps running until the tests have finished.
     """
     names, here = {"__name__": "session"}, os.getcwd()
     os.chdir(NOTEBOOKS)
@@ -132,7 +137,7 @@ def test_the_readme_gives_a_rule_for_each_column():
         ("context", "2", "not plausible"),
         ("training_tokens", "366", "not plausible"),
         ("parameters_total", "7B", "not a whole number"),
-        ("parameters_active", "9" * 12, "more parameters are active"),
+        ("parameters_active", "9" * 12, "more active parameters"),
         ("weights", "partly", "yes, no or empty"),
         ("weights", "", "yes or no"),
         ("licence", "proprietary", "but the weights are open"),

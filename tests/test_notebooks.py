@@ -16,8 +16,8 @@ from sync import checksum, content
 from tests.plugin import FLOAT, WITHIN
 
 PAIRS = all_pairs()
-# How many cells of each notebook need not be compared. Each of these cells
-# says why.
+# How many cells of each notebook have outputs that are not compared. Each of
+# these cells states the reason.
 UNCOMPARED = {
     "notebooks/01_models_and_gradients": 2,
     "notebooks/02_neural_nets": 4,
@@ -75,9 +75,9 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
         return [(c.cell_type, c.source, c.metadata) for c in nb.cells]
 
     assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
-        "Cells in the .ipynb have metadata that the .md lacks. `make run` "
-        "removes what an editor added. List your own metadata in "
-        "cell_metadata_filter in pyproject.toml."
+        "Some cells in the .ipynb have metadata that the .md does not have. "
+        "`make run` removes the metadata that editors add. To keep your own "
+        "metadata, list them in cell_metadata_filter in pyproject.toml."
     )
 
 
@@ -125,7 +125,8 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
     ]
     for cell in cells:
         assert len(cell.metadata.get("reason", "")) > 20, (
-            f'Beside the tag, say why the output cannot be compared, as in reason="…":\n{cell.source}'
+            'Add reason="…" to this cell to say why its output cannot be '
+            f"compared:\n{cell.source}"
         )
     for cell in code_cells(read_ipynb(pair)):
         if any(WITHIN.match(tag) for tag in cell.metadata.get("tags", [])):
@@ -135,8 +136,9 @@ def test_cells_that_are_not_compared_say_why_and_are_counted(pair):
                 if "image/png" not in it.get("data", {})
             )
             assert cell.metadata.get("reason") and FLOAT.search(said), (
-                f"Say why the output is compared with a tolerance, as in "
-                f'reason="…", and print the numbers as floats:\n{cell.source}'
+                'Add reason="…" to this cell to say why its output is '
+                "compared with a tolerance, and print its numbers as floats:\n"
+                f"{cell.source}"
             )
     assert len(cells) == UNCOMPARED.get(pair.as_posix(), 0)
     sources = "\n".join(cell.source for cell in code_cells(read_ipynb(pair)))
@@ -154,14 +156,15 @@ def test_every_plot_and_picture_has_a_description(pair):
                 for output in cell.outputs
             ):
                 assert len(cell.metadata.get("alt", "")) > 40, (
-                    f'Describe the plot beside its code, as in alt="…":\n{cell.source}'
+                    'Add alt="…" to this cell to describe its plot:\n'
+                    f"{cell.source}"
                 )
         else:
             for alt, target in re.findall(
                 r"!\[([^\]]*)\]\(([^)]*)\)", cell.source
             ):
                 assert len(alt) > 40, (
-                    f"Describe {target} between the square brackets."
+                    f"Describe the picture {target} in the square brackets."
                 )
                 assert (pair.parent / target).is_file(), (
                     f"The file {target} does not exist."
@@ -185,7 +188,8 @@ def test_code_is_short_enough_for_a_slide(pair):
             assert length <= 12, (
                 f"This cell has more than 12 lines: split it.\n{cell.source}"
             )
-            # The deck folds away the code that draws a picture.
+            # The deck hides the code that draws a picture, so this code
+            # doesn't count.
             if not any(
                 "image/png" in it.get("data", {}) for it in cell.outputs
             ):
@@ -259,7 +263,7 @@ def test_every_prediction_is_answered_below_folded_away(pair):
         below = cells[start + 1 : end]
         answers = [kind for c, kind in below if c.source.startswith(ANSWER)]
         assert answers, (
-            f"Answer this below, in a cell that starts with {ANSWER}:\n"
+            f"Add an answer below, in a cell that starts with {ANSWER}:\n"
             + cells[start][0].source
         )
     for cell, kind in cells:
@@ -286,7 +290,7 @@ def test_every_exercise_is_a_task_a_gap_and_a_check(pair):
         ], f"exercise {number}: its three cells must follow one another"
         assert task.source.startswith(f"### Exercise {number}: ")
         assert task.source.count(HINT) == 1, (
-            f"Give exactly one folded hint:\n{task.source}"
+            f"The task must have exactly one folded hint:\n{task.source}"
         )
         assert re.search(r"\*\*(Expect|Predict)", task.source), (
             f"Say what to expect, or ask for a prediction:\n{task.source}"
@@ -315,7 +319,7 @@ def test_every_exercise_has_its_solution_and_three_mistakes(pair):
         checked = solutions.cells[check]
         assert "correct" in checked.outputs[0].text
         assert not IGNORED & set(checked.metadata.get("tags", [])), (
-            f"exercise {number}: the output of the check must be compared"
+            f"exercise {number}: the check's output must not be ignored"
         )
         mistakes = [it for it in wrong_answers_to(pair) if it[0] == number]
         assert len(mistakes) >= 3, (

@@ -23,12 +23,12 @@ from slides import SECTION, SMALL
 
 expect.set_options(
     timeout=30_000
-)  # on a busy machine, five seconds are not enough
+)  # the default of five seconds is too short on a busy machine
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\S+\?token=(\S+)")
 # The ways to open a notebook: as a deck in classic Jupyter or in JupyterLab,
 # or for reading. JupyterLab says that a file "has changed on disk" if Ctrl-S
-# and an autosave happen at the same time, so its deck is opened once with
-# autosaves and once without.
+# and an autosave happen at the same time, so JupyterLab's deck is opened once
+# with autosaves and once without.
 PLACES = {
     "rise": "nbclassic/notebooks",
     "lab deck": "rise",
@@ -41,7 +41,8 @@ CELLS = ".code_cell, .jp-CodeCell"
 EDITOR = ".input_area, .jp-InputArea-editor"
 POPUPS = ".jp-Dialog, .modal.in, .Toastify__toast, #newsId"
 AUTOSAVE_SECONDS = 1
-# Keys that run a cell, leave the deck, save, or close and print the page.
+# Keys that run a cell, leave the deck, save the notebook, or close or print
+# the page.
 ALLOWED = {
     *("Shift+Enter", "Control+Enter", "Alt+r", "Control+s"),
     *("Control+w", "Control+Shift+w", "Control+p", "Control+Shift+p"),
@@ -94,7 +95,7 @@ THEIR_VALUES = {
 
 
 def short_notebook():
-    """Return a notebook with everything that the keys of a deck can affect."""
+    """Return a notebook with every kind of cell that a key can change."""
     markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     printed = [nbformat.v4.new_output("stream", text="stored\n")]
     cells = [
@@ -120,10 +121,10 @@ def short_notebook():
 
 
 def write_short(pair):
-    """Write both halves of the short notebook.
+    """Write the short notebook as an .md and as an .ipynb.
 
-    The .ipynb is written in the form in which another editor would save it.
-    Return what it must contain after an edit, apart from the edit itself.
+    The .ipynb is written as another editor would save it. Return the content
+    that the .ipynb must have after an edit, except for the edited cell.
     """
     nb = cleaned(short_notebook())
     write_safely(pair.with_suffix(".md"), as_md(nb))
@@ -154,7 +155,7 @@ def files_in(folder):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Return the home folder of a user who has configured everything."""
+    """Return the home folder of a user who has changed many settings."""
     folder = tmp_path_factory.mktemp("home")
     for name, text in THEIR_FILES.items():
         write_safely(folder / name, text)
@@ -188,7 +189,7 @@ def server(project, home):
 
 
 def ask(base, token, path, content=None):
-    """Send a GET, or a PUT of `content`, and return the server's response."""
+    """Send a GET request, or a PUT with `content`; return the response."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(
         f"{base}/{path}",
@@ -228,7 +229,7 @@ def open_page(browser, server, kind, name):
 
 @pytest.fixture(scope="module")
 def opened(request, browser, server, project):
-    """Open the short notebook in an application; yield what the tests need."""
+    """Open the short notebook in an application; yield the open page."""
     kind = request.param
     pair = project / f"notebooks/{NUMBERS[kind]}_short"
     wanted = write_short(pair)
@@ -252,7 +253,7 @@ def save(page):
 
 
 def changed(opened, project):
-    """Return the names of the files that have changed since the notebook was opened."""
+    """Return the files that have changed since the notebook was opened."""
     now = files_in(project)
     return [
         name
@@ -265,11 +266,11 @@ def changed(opened, project):
 def test_opening_looking_and_saving_change_no_file(opened, project):
     opened.page.wait_for_timeout(2000 * AUTOSAVE_SECONDS)
     assert not changed(opened, project), (
-        "Looking at a notebook has changed it."
+        "Opening a notebook has changed a file."
     )
     save(opened.page)
     assert not changed(opened, project), (
-        "Saving without an edit has changed the notebook."
+        "Saving an unedited notebook has changed a file."
     )
 
 
@@ -325,8 +326,8 @@ def test_a_presenters_remote_works_as_in_any_deck(opened):
             expect(page.locator(f".reveal.{state}")).to_have_count(count)
     for key in ("F5", "Shift+F5"):
         press(key, "Four")
-        # A headless browser ignores F5, so check whether the page stops the
-        # key.
+        # A headless browser ignores F5, so check whether the page prevents the
+        # key's default action.
         assert not page.evaluate(IS_LEFT_TO_BROWSER, "Shift+" in key), (
             "The deck was reloaded, so all results are lost."
         )
@@ -353,8 +354,8 @@ def test_no_key_edits_the_notebook(opened, project):
 
 def go_to_two(page):
     """Show the second slide; return its code."""
-    # A deck receives its keys as messages. On a busy machine, it may still be
-    # moving to the slide that the previous test asked for.
+    # Key presses reach a deck with a delay. On a busy machine, the deck may
+    # still be moving to the slide that the previous test requested.
     for _ in range(5):
         page.keyboard.press("Home")
         expect(heading(page)).to_contain_text("One")
@@ -395,7 +396,7 @@ def test_one_can_type_into_a_cell(opened):
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")
     page.keyboard.type(" T")
-    # These keys would split the cell and add a new one.
+    # Outside a deck, these keys would split the cell and add a new cell.
     for key in ("Control+Shift+Minus", "Alt+Enter", "Escape"):
         page.keyboard.press(key)
     expect(heading(page)).to_contain_text("Two")
@@ -439,7 +440,7 @@ def test_f5_starts_a_deck_that_was_left(opened, project):
     for key, count in (("Alt+r", 0), ("F5", 1)):
         page.keyboard.press(key)
         expect(deck).to_have_count(count)
-        if not count:  # a cell that is not on any slide shows its code, too
+        if not count:  # outside the deck, skipped cells are visible, too
             expect(page.get_by_text("answer = 42")).to_be_visible()
         assert not page.locator(POPUPS).filter(visible=True).all_inner_texts()
         save(page)
@@ -500,7 +501,9 @@ def test_a_readers_own_notebook_is_written_as_its_editor_sends_it(
     nb["metadata"]["language_info"] = {"name": "python", "version": "3.99"}
     nb["metadata"]["kernelspec"] = {"display_name": "ours", "name": "python3"}
     put()
-    assert path.read_bytes() == before, "Saving without an edit wrote a file."
+    assert path.read_bytes() == before, (
+        "Saving an unedited notebook wrote a file."
+    )
     nb["cells"][0]["source"] = "# Mine"
     put()
     saved = json.loads(path.read_text())

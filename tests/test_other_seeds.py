@@ -23,20 +23,21 @@ NEEDED = {
 SESSIONS = [
     pair.absolute() for pair in all_pairs() if pair.parent == NOTEBOOKS
 ]
-# The number of other seeds that `make test` tries for each session. They are
-# chosen so that no session takes longer than half a minute. A session that
-# takes longer than that is tried only if `--seeds` asks for it.
+# The number of other seeds that `make test` tries for each session. The
+# numbers are chosen so that no session takes longer than half a minute. Slower
+# sessions are only tried if the option `--seeds` is given.
 SEEDS = {1: 3, 2: 2, 5: 1}
-# Session 4 asks for two devices, which is no longer possible once a process
-# has computed something.
+# Session 4 needs two devices, and they must be set up before this process
+# computes anything.
 jax.config.update("jax_num_cpu_devices", 2)
 
 
 class OtherSeeds(ast.NodeTransformer):
-    """Shift all seeds that are written in the code.
+    """Shift all seeds that are written as numbers in the code.
 
-    `moved` collects the names of their functions and arguments, and `unseeded`
-    lists the calls that draw random numbers without a seed.
+    `moved` collects the names of the functions and arguments that take the
+    seeds, and `unseeded` lists the calls that draw random numbers without a
+    seed.
     """
 
     def __init__(self, shift):
@@ -122,11 +123,12 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def as_in_a_fresh_kernel(monkeypatch, session):
-    """Start as a fresh kernel does, with no figures or compiled code."""
+    """Give each test a fresh state, without figures or compiled code."""
     monkeypatch.chdir(NOTEBOOKS)
     matplotlib.use("agg")
-    # PyTensor, which Bambi imports, switches this option on only when it is
-    # first imported. Each session must start as if nothing had been imported.
+    # PyTensor, which Bambi imports, turns on this option, but only when it is
+    # imported for the first time. So we set the option as if each session ran
+    # in a new process.
     jax.config.update("jax_enable_x64", "import bambi" in code_of(session))
     yield
     plt.close("all")
@@ -143,8 +145,8 @@ def test_every_claim_holds_with_other_seeds(session, seed):
     tree = ast.fix_missing_locations(program.visit(ast.parse(code)))
     needed = {name for use, name in NEEDED.items() if use in code}
     assert program.moved and needed <= program.moved, (
-        f"{session}: a seed is missing. Only {program.moved} were found. Seed the "
-        "data, the parameters and the sampler."
+        f"{session}: a seed is missing. Only {program.moved} were found. Set "
+        "seeds for the data, the parameters and the sampler."
     )
     assert not program.unseeded, f"{session}: seed {program.unseeded}."
     said = StringIO()

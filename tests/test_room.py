@@ -1,4 +1,4 @@
-"""Test those parts of the JupyterHub benchmark that are quick to test.
+"""Test the parts of the JupyterHub benchmark that can be tested quickly.
 
 Simulating the whole room takes minutes, so CI runs tests/bench/room.py only
 once a week.
@@ -23,7 +23,7 @@ POST_BUILD = Path(".binder/postBuild")
 
 @pytest.fixture(scope="module")
 def bench():
-    """Return the modules for the room, its hub and `make bench`."""
+    """Return the modules of the benchmarks: room.py, hub.py and bench.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCH))
         import bench
@@ -33,7 +33,7 @@ def bench():
 
 
 def cell(*kinds, done=True, error=None):
-    """Return a code cell as room.py sees it."""
+    """Return a code cell in the form that room.py uses."""
     return {"done": done, "error": error, "kinds": list(kinds)}
 
 
@@ -48,7 +48,7 @@ def test_a_room_sees_errors_and_missing_outputs(bench):
         cell("stdout"),  # an additional output is not a failure
     ]
     said = "\n".join(failures(cells, stored))
-    for words in ("NameError", "lacks its ['image/png", "2 was not run"):
+    for words in ("NameError", "lacks output: ['image/png", "2 was not run"):
         assert words in said
     assert len(said.splitlines()) == 3
 
@@ -67,11 +67,12 @@ def test_the_page_for_teachers_says_what_was_measured(bench, tmp_path):
     user = yaml.safe_load(values)["singleuser"]
     guarantee = int(user["memory"]["guarantee"].removesuffix("M"))
     assert 0 <= guarantee - room["rss_gib"] * 1024 < 100
-    # The page assumes 25 cores for a hundred people, which is a quarter each.
+    # The page assumes 25 cores for a hundred people, or a quarter of a core
+    # each.
     assert user["cpu"]["guarantee"] == 25 / 100 == 1 / 4
     assert int(user["memory"]["limit"].removesuffix("G")) > pages.SESSION_4_GIB
 
-    # The link has the same form as the one that room.py follows.
+    # The link on the page has the same form as the link that room.py opens.
     (link,) = re.findall(r"```text\n(.+?)```", text, re.S)
     theirs = urllib.parse.urlparse("".join(link.split()))
     tried = (
@@ -93,7 +94,7 @@ def test_binder_gets_the_settings_of_our_decks(tmp_path):
     assert re.search(r"nbgitpuller==[\d.]+$", said, re.M)
     (program,) = re.findall(r"^python (\S+)$", said, re.M)
 
-    # Use a separate environment, as a container image does.
+    # Use a separate environment, as in a container image.
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True
     )

@@ -34,7 +34,7 @@ from why import why
 ROOT = Path.cwd()
 ENV_SH = "tests/tools/env.sh"
 ENV_PY = "tests/tools/env.py"  # does the same on Windows
-# root can write everywhere, unless it gives up these capabilities.
+# root can write anywhere unless it gives up these capabilities.
 ANYBODY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
@@ -55,7 +55,7 @@ def run(command, folder, env):
 def one_sentence(said):
     """Assert that a message is a single sentence for users, then return it.
 
-    Lines that end with "..." may come before it.
+    Progress lines, which end with "...", may come before the sentence.
     """
     lines = [it for it in said.splitlines() if not it.startswith("make: ***")]
     assert "Traceback" not in said, said
@@ -67,7 +67,7 @@ def one_sentence(said):
 
 @pytest.fixture(scope="module")
 def uv():
-    """Return the uv that made this environment."""
+    """Return the path of the uv that created this environment."""
     found = shutil.which("uv") or ROOT / ".uv" / "bin" / "uv"
     assert Path(found).exists(), "Run `make env` first."
     return Path(found).resolve()
@@ -75,7 +75,7 @@ def uv():
 
 @pytest.fixture(scope="module")
 def anybody():
-    """Return a command prefix that takes away root's write access."""
+    """Return a command prefix that removes root's special write access."""
     if os.geteuid():
         return []
     if not shutil.which(ANYBODY[0]):
@@ -95,8 +95,8 @@ def read_only(folder):
         path.chmod(mode)
 
 
-# The next tests make the environment of a small project, which gets its only
-# package from a mirror.
+# The next tests create the environment of a small project, whose only package
+# comes from a mirror.
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
     status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **more)
     assert status == 0, said
     assert runs(bare)
-    # Now everything is in place, so the command requests and prints nothing.
+    # Everything is installed now, so the command downloads and prints nothing.
     assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
 
 
@@ -274,7 +274,7 @@ def test_what_a_gpu_needs_stays_where_it_was_added(bare, site):
         packages / name
         for name in ("jax_cuda13_plugin", "jax_cuda13_plugin-1.0.dist-info")
     )
-    assert not added.exists()  # only users who ask for it get it
+    assert not added.exists()  # it is only installed on request
     # This is the state after an incomplete `uv sync --extra cuda`.
     added.mkdir()
     assert make_env(bare, **there) == (0, "")
@@ -402,7 +402,7 @@ CAUSES = {
 
 @pytest.fixture
 def filled_in(bare, site):
-    """Return a function that puts the addresses of servers into settings."""
+    """Return a function that inserts the servers' addresses into settings."""
     folder, address = site
     pem = bare / "certificate.pem"
     pem.write_text(mirror.CERTIFICATE)
@@ -478,7 +478,7 @@ def test_a_folder_that_refuses_to_be_written_is_named(
 
 
 def test_a_full_disk_is_named(bare, site):
-    # In a separate namespace, put the project on a 100 KiB disk.
+    # In a separate mount namespace, copy the project to a disk of 100 KiB.
     script = 'mount -t tmpfs -o size=100k none "$1" || exit 77; cp -R tests .python-version pyproject.toml uv.lock "$1" && cd "$1" && exec sh tests/tools/env.sh'
     disk = bare / "disk"
     disk.mkdir()
@@ -511,7 +511,8 @@ def test_a_cause_that_is_none_of_these_is_shown_in_uvs_own_words(bare):
         assert word not in said
 
 
-# What programs print in situations that cannot be set up on every machine.
+# Messages that programs print in situations that our tests cannot create on
+# every machine.
 SAID = {
     "WARNING: Retrying after connection broken by 'ProxyError('Cannot connect "
     "to proxy.', NewConnectionError('refused'))'\nERROR: No matching "
@@ -576,7 +577,8 @@ def test_pip_installs_what_the_notebooks_import(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("notebooks", "img", "tests", "build"):
         (tmp_path / name).mkdir()
-    # pip asks for the metadata first, so a wrong layout fails here.
+    # pip builds the metadata first, so a wrong project layout fails at this
+    # step.
     code = "import sys; from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_wheel(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -621,7 +623,7 @@ def test_binder_installs_what_is_locked(uv):
     assert wanted.returncode == 0, wanted.stderr
     kept = Path(".binder/requirements.txt")
     assert kept.read_text(encoding="utf-8") == wanted.stdout, (
-        f"Update it: uv {' '.join(EXPORT)} -o {kept}"
+        f"{kept} is out of date: run uv {' '.join(EXPORT)} -o {kept}"
     )
 
 
@@ -641,7 +643,7 @@ def imports_of(pair):
     return found
 
 
-# The platforms that we ask uv to assume, and its names for them.
+# The platforms for which we run uv, and uv's names for their systems.
 WITHOUT_WHEELS = {
     "x86_64-apple-darwin": "macOS",  # a Mac with an Intel processor
     "x86_64-unknown-linux-musl": "Linux",
@@ -702,8 +704,8 @@ def test_what_people_need_passes_and_the_rest_does_not(tmp_path, monkeypatch):
     )
     kept = {k for k, v in theirs.items() if ours.get(k) == v}
     assert kept == {"HTTP_PROXY", "HTTPS_PROXY"}
-    # A second call changes nothing. This matters because our commands start
-    # one another.
+    # A second call must change nothing, because our commands start one
+    # another.
     monkeypatch.setattr(os, "environ", ours)
     again = clean.environment(tmp_path)
     assert again.pop("PATH").endswith(ours.pop("PATH"))
@@ -736,7 +738,7 @@ def test_the_browser_is_opened_as_a_person_has_set_it_up(
     for name in clean.OUTER:
         monkeypatch.delenv(f"OUTER_{name}", raising=False)
     monkeypatch.delenv("XDG_DATA_DIRS", raising=False)
-    for _ in range(2):  # make and serve.py each do this
+    for _ in range(2):  # once in make, and once in serve.py
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         clean.enter(folder)
     opened = clean.outer()
@@ -814,7 +816,7 @@ def test_no_temporary_folder_at_all_is_a_sentence(monkeypatch, capsys):
 # The next tests run the real commands in a copy of the project that has one
 # small session.
 
-# This shows which of the user's settings reach a notebook.
+# This code prints which of the user's settings reach a notebook.
 PROBE = """\
 import builtins
 import os
@@ -838,7 +840,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
 
 @pytest.fixture
 def small_project(tmp_path):
-    """Return a function that writes a copy of the project into a folder."""
+    """Return a function that writes a small copy of the project."""
 
     def write(name, probe=""):
         folder = tmp_path / name / "project"
@@ -873,7 +875,7 @@ def make(folder, env, *arguments, before=()):
 
 
 def page_of(folder, env, command):
-    """Return the page that `make slides` or `make lab` serves."""
+    """Return the status and path of the page that a `make` command opens."""
     server = subprocess.Popen(
         ["make", command, "SESSION=1"],
         cwd=folder,
@@ -910,18 +912,19 @@ def do_everything(folder, env):
 
 
 def files_of(folder):
-    """Return the contents of a project's files, and for PDFs their text."""
+    """Return the contents of a project's files; for PDFs, return the text."""
     made = {".venv", ".uv", ".npm", ".sync", ".buildinfo"}
     files = hostile.files_in(folder, made)
     for name, data in files.items():
         if name.endswith(".ipynb"):
-            # The running time depends on how busy the machine is.
+            # Ignore the running time, which depends on how busy the machine
+            # is.
             files[name] = re.sub(rb'(running_seconds": )\d+', rb"\1", data)
         if name.endswith(".pdf"):
             pages = pypdfium2.PdfDocument(folder / name)
             files[name] = [it.get_textpage().get_text_range() for it in pages]
         if name.endswith(".zip"):
-            # A zip stores the time at which each file was written.
+            # Compare only the names of files, because a zip also stores times.
             files[name] = zipfile.ZipFile(folder / name).namelist()
     return files
 
@@ -941,9 +944,9 @@ def test_every_command_does_the_same_whatever_a_person_has_set_up(
     try:
         said = do_everything(theirs, set_up)
         pages = [page_of(theirs, set_up, it) for it in ("slides", "lab")]
-        # An editor or a hook starts pytest like this, without make. With make,
-        # the settings of the Python that runs pytest could be corrected
-        # beforehand.
+        # Start pytest without make, as an editor or a hook does. Leave out the
+        # variables for Python itself, because only make can correct them
+        # before Python starts.
         direct = {k: v for k, v in set_up.items() if k[:6] != "PYTHON"}
         pair = f"notebooks/{example.NAME}"
         tests = run(

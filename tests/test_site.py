@@ -1,4 +1,4 @@
-"""Test that the site can be read offline and that its downloads run."""
+"""Test that the site can be read offline and that its downloads work."""
 
 import contextlib
 import re
@@ -20,14 +20,15 @@ from slides import FORMULA, SESSIONS, SMALL
 
 from tests.test_static_decks import squashed, undescribed, violations
 
-# Warnings about future changes in Sphinx that affect packages other than ours.
+# Ignore warnings about future changes in Sphinx, which affect only other
+# packages.
 pytestmark = pytest.mark.filterwarnings("ignore:'myst_parser")
-LARGEST = 3_000_000  # bytes allowed for a page and everything that it loads
+LARGEST = 3_000_000  # maximum bytes of a page and all its files
 PHONE = {"width": 360, "height": 740}
 ADDRESS = "https://github.com/owner/name"
 HOSTS = re.compile(r"colab\.|kaggle\.com/kernels|mybinder|codespaces|/edit/")
 MATHS = "span.math, div.math"
-# This collects facts about a page at the width of a phone.
+# This script collects facts about a page at the width of a phone.
 FACTS = """() => {
   const root = document.documentElement;
   const facts = { small: [], wide: [] };
@@ -63,8 +64,8 @@ FACTS = """() => {
   return facts;
 }"""
 
-# Keep only one element for each colour in the code. Most elements of a page
-# are words in code, and axe-core would spend most of its time on them.
+# This script keeps only one element for each colour of code. Most elements of
+# a page are words in code, and axe-core would spend most of its time on them.
 THIN = """() => {
   const seen = new Set();
   for (const it of document.querySelectorAll("pre span")) {
@@ -73,7 +74,7 @@ THIN = """() => {
     seen.add(kind);
   }
 }"""
-# Each word, with a page on which the search must find it.
+# Search words, each with a page that the search must find.
 WORDS = {
     "gradient descent": "01_models_and_gradients",
     "backpropagation": "02_neural_nets",
@@ -92,11 +93,11 @@ WORDS = {
 class Seen:
     """The findings for one page, on desktop screens and on a phone.
 
-    On a desktop, the page is checked in light and in dark colours.
+    On desktop screens, the page is checked in light mode and in dark mode.
     """
 
     path: Path
-    # Addresses outside this machine that it requested.
+    # Addresses outside this machine that the page requested.
     outside: list = field(default_factory=list)
     shut_out: list = field(default_factory=list)  # what axe-core found
     undescribed: list = field(default_factory=list)
@@ -116,7 +117,7 @@ def file_of(address):
 
 
 def look(browser, *paths):
-    """Open pages of the site from their files, and yield the findings on each."""
+    """Open pages of the site as files; yield the findings for each page."""
     page, outside = page_of(browser)
     asked = []
     page.on("request", lambda it: asked.append(file_of(it.url)))
@@ -155,7 +156,7 @@ def look(browser, *paths):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site as `make site` does before the series is published.
+    """Build the site as `make site` does for a series without an address.
 
     Only Session 1 has a deck.
     """
@@ -179,7 +180,7 @@ def seen(site, browser):
 
 
 def found(seen, name):
-    """Return all findings, each with the name of its page."""
+    """Return all findings of one kind, each with the name of its page."""
     return "\n".join(
         f"{page}: {it}"
         for page, was in seen.items()
@@ -205,7 +206,7 @@ def test_no_page_asks_the_network(seen):
 
 
 def broken(seen):
-    """Return the links within the site that lead nowhere."""
+    """Return a list of the broken links within the site."""
     ids = {str(it.path): it.facts["ids"] for it in seen.values()}
     nowhere = []
     for page, was in seen.items():
@@ -335,7 +336,7 @@ def test_the_start_page_fits_on_one_screen(site, browser, seen):
         it.bounding_box()["y"] + it.bounding_box()["height"] for it in cards
     )
     assert end <= SMALL["height"], (
-        "The last card is below the edge of the screen."
+        "The last card extends below the edge of the screen."
     )
     assert page.locator(".hero img").bounding_box()["width"] > 300
     page.context.close()
@@ -449,7 +450,7 @@ def test_no_page_has_a_button_while_the_series_has_no_address(seen):
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory):
-    """Return the site's sources as they will be once the series has an address."""
+    """Write the site's sources for a published series; return the folder."""
     folder = tmp_path_factory.mktemp("staged")
     pages.stage(folder, pages.published(ADDRESS))
     return folder
@@ -510,8 +511,7 @@ def test_an_address_that_the_buttons_could_not_use_is_refused():
     assert root["site"] == "https://owner.github.io/"
 
 
-# The next test is about the checks themselves. They must find these faults on
-# a page.
+# The next test makes sure that our checks find these faults on a page.
 FAULTS = """
 <img src="https://example.org/a.png"> <img alt="" src="large.svg">
 <a href="nowhere.html">to no page</a> <a href="#nowhere">to no anchor</a>
@@ -560,7 +560,7 @@ def test_the_page_for_what_is_missing_works_at_any_address(tmp_path, browser):
     pages.copy(pages.HERE / "static", tmp_path / "static")
     (tmp_path / "extra").mkdir()
     site = tmp_path / "site"
-    # Sphinx gives a warning if it builds twice in one process.
+    # Ignore Sphinx's warning about building twice in one process.
     with contextlib.suppress(Problem):
         pages.build(tmp_path, site, f"{site.as_uri()}/")
     lost = site / "no" / "such" / "page.html"

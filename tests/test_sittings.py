@@ -16,8 +16,8 @@ from slides import SESSIONS
 from tests import example
 
 SLIDES, MINUTES = 60, 75  # the most for one sitting
-# These sessions show too few pictures but meet all other conventions. The list
-# may only get shorter.
+# These sessions show too few pictures but meet all other conventions. Sessions
+# may be removed from this list but not added to it.
 FEW_PICTURES = {
     "01_models_and_gradients",
     "03_architectures",
@@ -33,12 +33,12 @@ LATER_PARTS = [
 
 
 def faults_of(nb):
-    """Return sentences that say what is wrong with a session's sittings."""
+    """Return a list of sentences about faults in a session's sittings."""
     faults = []
     for it in sittings_of(nb):
         faults += [
-            "Begin these notes with, for example, '> 2 min.', and each line "
-            f"with '>', so that they look like an aside:\n{note}"
+            "Begin these notes with the minutes, as in '> 2 min.', and each "
+            f"line with '>', so that the notes are shown as an aside:\n{note}"
             for note in it.loose
         ]
         if it.slides > SLIDES:
@@ -56,9 +56,9 @@ def faults_of(nb):
             )
         if 10 * it.silent > it.slides:
             faults.append(
-                f"The code on {it.silent} of {it.slides} slides shows no "
-                "output, but only one slide in ten may be like that: move the "
-                "code into the reading text."
+                f"On {it.silent} of {it.slides} slides, the code shows no "
+                "output, but at most one slide in ten may be like that: move "
+                "the code into the reading text."
             )
         if 3 * it.pictures < it.slides:
             faults.append(
@@ -115,7 +115,7 @@ def test_each_way_not_to_fit_is_caught(nb):
 
 
 def missing_in(nb, number, folder):
-    """Return the names that a part needs but a fresh kernel lacks.
+    """Return the names that a part uses but that a fresh kernel does not have.
 
     `number` is the part's number, and `folder` is where the kernel starts. The
     kernel runs only the cell that starts the part.
@@ -152,7 +152,8 @@ def test_a_part_can_be_started_with_a_fresh_kernel(session, number):
     missing = missing_in(read_ipynb(session), number, str(NOTEBOOKS))
     assert not missing, (
         f"Part {number} of {session.name} needs these names from an earlier "
-        f"part: tag the cells that define them for-part-{number}.\n{missing}"
+        "part: give the cells that define them the tag "
+        f"for-part-{number}.\n{missing}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Test that static decks and PDFs fit, are accessible, and work offline."""
+"""Test that decks and PDFs fit the page, are accessible and work offline."""
 
 import base64
 import io
@@ -76,7 +76,7 @@ def open_static(page, deck):
 
 @pytest.fixture(scope="module")
 def deck(browser, built, session):
-    """Open a session's static deck, and walk through it at both sizes."""
+    """Open a session's static deck; walk through it at both screen sizes."""
     page, outside = page_of(browser, viewport=SMALL)
     open_static(page, built)
     deck = Deck(page, outside, slides_of(read_ipynb(session)))
@@ -161,7 +161,7 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
         """[...document.images].map((it) => it.getAttribute("src"))
            .filter((it) => !it.startsWith("data:"))"""
     )
-    assert not beside, "These files would be missing on another machine."
+    assert not beside, "These files are not embedded in the deck."
     broken = deck.page.evaluate(
         """[...document.images].filter((it) => !it.naturalWidth)
            .map((it) => it.alt)"""
@@ -170,9 +170,9 @@ def test_a_deck_that_is_handed_out_has_its_pictures_inside(deck):
 
 
 def violations(page, rules=None):
-    """Return the serious problems on a page, and headings out of order.
+    """Return a page's serious accessibility problems and misordered headings.
 
-    `rules` names the rules that axe-core checks; without it, all rules are
+    `rules` is a list of axe-core's rules to check; without it, all rules are
     checked.
     """
     if page.evaluate("!window.axe"):
@@ -192,7 +192,7 @@ class Handouts:
 
     slides: Path
     notes: Path
-    shut_out: list  # found by axe-core with all slides shown at once
+    shut_out: list  # what axe-core finds when all slides are shown
     cut: list  # notes that are too long for the space below their slide
 
 
@@ -218,7 +218,7 @@ def test_nothing_in_a_deck_shuts_anybody_out(deck, handouts):
 
 
 def squashed(text):
-    """Return the letters and digits of a text, with ligatures taken apart."""
+    """Return a text's letters and digits, with ligatures split up."""
     return re.sub(r"\W", "", unicodedata.normalize("NFKC", text))
 
 
@@ -236,9 +236,10 @@ def test_the_pdf_has_one_page_a_slide_and_nothing_is_cut(
                 assert squashed(cell.source)[:60] not in printed
                 continue
             if cell.cell_type == "code" and has_picture([cell]):
-                continue  # the code of a picture is left out
-            # Formulas are drawings. Apart from them, all words in the Markdown
-            # are printed, except in links, pictures and code fences.
+                continue  # the code of a picture is not printed
+            # All words of the cell are printed, except formulas (which are
+            # drawings), pictures, the addresses of links, and the marks of
+            # code fences.
             text = FORMULA.sub(" ", cell.source)
             text = re.sub(r"^```.*", " ", text, flags=re.M)
             text = re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)", " ", text)
@@ -311,7 +312,8 @@ def test_make_decks_builds_all_sessions_or_one(
         else:
             assert (folder / link).is_file()
 
-    # With one session, only its deck is rebuilt, and everything else stays.
+    # If a session is given, only its deck is rebuilt, and all other files stay
+    # as they were.
     first, second = (folder / f"{name}.html" for name in names)
     first.write_text("what was there")
     second.unlink()
@@ -323,7 +325,7 @@ def test_make_decks_builds_all_sessions_or_one(
         second.name,
     ]
 
-    # If the command fails, everything stays as it was.
+    # If the command fails, all files stay as they were.
     before = {it: it.read_bytes() for it in folder.rglob("*") if it.is_file()}
     nb = read_ipynb(short_sessions[1])
     nb.cells.append(nbformat.v4.new_code_cell("not_run"))
@@ -344,17 +346,17 @@ def test_plot_colours_are_told_apart_by_everybody():
             for colour in cycle
         ]
         for one, other in combinations(seen, 2):
-            # Two shades side by side can be told apart if they differ by about
-            # 1. For colour-blind readers, Matplotlib's red and green differ by
-            # only 5.
+            # People can just distinguish two colours side by side if they
+            # differ by about 1. For colour-blind readers, Matplotlib's red and
+            # green differ by only 5.
             assert deltaE(one, other, input_space="sRGB1") > 10, kind
     paper = luminance(to_rgb(STYLE["figure.facecolor"]))
-    for colour in cycle:  # WCAG 2.2 requires 3 for graphics
+    for colour in cycle:  # WCAG 2.2 requires a contrast of 3 for graphics
         assert (paper + 0.05) / (luminance(colour) + 0.05) >= 3
 
 
 def luminance(colour):
-    """Return the relative luminance of an RGB colour, as in WCAG 2.2.
+    """Return an RGB colour's relative luminance, as defined by WCAG 2.2.
 
     The three values of the colour are between 0 and 1.
     """
@@ -365,8 +367,8 @@ def luminance(colour):
     return np.dot([0.2126, 0.7152, 0.0722], linear)
 
 
-# The next test tests the measurement itself. Each entry has a slide that
-# overflows, and the words that must be reported.
+# The next test makes sure that overflowing slides are reported. Each entry
+# describes a slide and the words that the report must contain.
 LINE = "word " * 60
 FAULTS = {
     "fits": ("markdown", "A line of text.", {}, None),
@@ -469,7 +471,7 @@ def test_each_way_to_overflow_is_caught(browser, folder):
             assert f'"{name}"' in said, "the slide's name is missing"
             assert re.search(r"by \d+ px$", said)
 
-    # Anything that overflows a slide's lower edge also overflows its page.
+    # Content that overflows a slide's lower edge adds a page to the PDF.
     pdf = print_deck(page, deck, "")
     assert len(pypdfium2.PdfDocument(pdf)) > len(FAULTS)
     page.context.close()

@@ -1,4 +1,4 @@
-"""Test that `make sync` loses no work and gives advice that works."""
+"""Test that `make sync` never loses work and that its advice works."""
 
 import functools
 import json
@@ -27,8 +27,8 @@ from tests.scheduling import pytest_ignore_collect
 ROOT = Path.cwd()
 PAIR = Path("notebooks/02_net")
 SECOND = Path("notebooks/03_other")
-# These words are put together from parts, because otherwise `make lint` would
-# find the mistakes here.
+# The misspelt word is built from two parts, because `make lint` would
+# otherwise report it here.
 MISSPELT, CORRECT = "reci" + "eve", "receive"
 MD, IPYNB = PAIR.with_suffix(".md"), PAIR.with_suffix(".ipynb")
 
@@ -56,7 +56,7 @@ def ten_cells():
 
 @functools.cache
 def halves():
-    """Return the texts of a pair whose halves and checksum agree."""
+    """Return the bytes of a matching .md and .ipynb with a valid checksum."""
     nb = ten_cells()
     MD.write_text(as_md(nb), encoding="utf-8")
     nbformat.write(cleaned(nb), IPYNB)
@@ -65,7 +65,7 @@ def halves():
 
 
 def make_pair(pair):
-    """Write a pair whose halves and checksum agree."""
+    """Write a matching .md and .ipynb with a valid checksum."""
     pair.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in zip((".md", ".ipynb"), halves(), strict=True):
         pair.with_suffix(suffix).write_bytes(text)
@@ -73,7 +73,7 @@ def make_pair(pair):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
-    """Work in a folder with the settings and one pair, but without git."""
+    """Work in a folder with our settings and one notebook, but without git."""
     for name in ("pyproject.toml", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -83,14 +83,14 @@ def project(tmp_path, monkeypatch):
 
 
 def edit(path, old, new):
-    """Replace a text in a file that contains it."""
+    """Replace a text in a file; fail if the text is not there."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def change(path, *changes):
-    """Apply functions to the JSON in a file, to imitate another editor."""
+    """Change the JSON in a file with functions that imitate an editor."""
     nb = json.loads(path.read_text(encoding="utf-8"))
     for it in changes:
         it(nb)
@@ -107,7 +107,7 @@ def files():
 
 
 def command(module, *arguments):
-    """Do what `make sync` or `make run` does; return the output."""
+    """Run `make sync` or `make run` in this process; return the output."""
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"{module.__name__}.py", *arguments])
@@ -120,7 +120,7 @@ def command(module, *arguments):
 
 
 def refused(*arguments):
-    """Return why `make sync` refuses; assert that no file has changed."""
+    """Check that `make sync` refuses to change any file; return its output."""
     before = files()
     said = command(sync, *arguments)
     assert files() == before
@@ -135,7 +135,7 @@ def agree(pair=PAIR):
     return sync.sync(pair) == "" and files() == before
 
 
-# The next tests check that `make sync` sees which half was edited.
+# The next tests check that `make sync` recognises which file was edited.
 
 
 def test_sync_changes_nothing_where_both_halves_agree():
@@ -256,7 +256,7 @@ def test_an_interrupted_sync_loses_nothing(monkeypatch, edited, writes):
     assert read_ipynb(PAIR).cells[2].source == "a - b"
 
 
-# What an editor adds does not count as an edit.
+# Changes that an editor makes by itself do not count as edits.
 
 
 def in_cells(**added):
@@ -346,7 +346,7 @@ ALL_EDITORS = [it for name, it in BY_EDITORS.items() if name != "no kernel"]
 
 
 def encoded(bom=b"", newline=b"\n", end=b"\n"):
-    """Return a function that writes the same text in a different form."""
+    """Return a function that changes a file's line ends or byte order mark."""
 
     def convert(path):
         text = path.read_text(encoding="utf-8-sig").strip().encode()
@@ -370,7 +370,7 @@ def test_what_an_editor_adds_to_the_ipynb_is_no_edit(added):
     before = files()
     assert sync.sync(PAIR) == ""
     assert files() == before
-    # This also must not turn an edit of the other half into a conflict.
+    # The additions must not turn an edit of the .md into a conflict, either.
     edit(MD, "a + b", "a - b")
     text = MD.read_bytes()
     assert sync.sync(PAIR) == f"{IPYNB} now has the edits from {MD.name}."
@@ -487,11 +487,11 @@ def test_the_checksum_survives_an_editors_save(paired):
     assert agree()
 
 
-# The next tests are about conflicts and how to resolve them.
+# The next tests are about conflicts and how a user can resolve them.
 
 
 def conflict(pair=PAIR, number=0):
-    """Edit both halves of a pair in different cells."""
+    """Edit one cell in the .md and another cell in the .ipynb."""
     edit(pair.with_suffix(".md"), "answer_1 = None", f"answer_1 = {number}")
     edit(pair.with_suffix(".ipynb"), "# Nets", f"# Nets {number}")
 
@@ -574,7 +574,7 @@ def test_the_command_ends_with_a_sentence_and_its_status():
 
 
 def move_out(path):
-    """Move a file out of notebooks/, as the message says."""
+    """Move a file out of notebooks/, as the message advises."""
     shutil.move(path, Path(path.name))
 
 
@@ -759,9 +759,10 @@ def test_a_merge_is_finished_as_advised(project, same_cell):
 
 
 def opened(monkeypatch, page, session="2"):
-    """Do what `make lab` or `make slides` does before it starts its server.
+    """Run `make lab` or `make slides` up to the start of its server.
 
-    Return the page that the command would open, or "", and the output.
+    Return the path of the page that the command would open ("" for none), and
+    the output.
     """
     pages, said = [], []
     arguments = ["serve.py", page, "--session", session]
@@ -868,7 +869,7 @@ def test_a_folder_without_notebooks_gets_one_sentence(monkeypatch, project):
     assert "agree" in command(sync)
 
 
-# The next tests are about a reader's own copies, which no tool may touch.
+# The next tests are about a reader's own copies, which no tool may change.
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COPY, BACK = re.findall(
@@ -877,7 +878,7 @@ COPY, BACK = re.findall(
 
 
 def shell(line):
-    """Run a command from the README, for the session of these tests."""
+    """Run a command from the README on the session that these tests use."""
     line = line.replace("02_neural_nets", PAIR.name)
     program, *words = line.split()
     if program == "git":
@@ -888,7 +889,7 @@ def shell(line):
 
 @pytest.fixture
 def upstream(project, tmp_path_factory, monkeypatch):
-    """Work in a clone of the project; return the original."""
+    """Work in a clone of the project; return the original's path."""
     git(project, "init", "-q", "-b", "main")
     git(project, "add", ".")
     git(project, "commit", "-qm", "start")
@@ -899,7 +900,7 @@ def upstream(project, tmp_path_factory, monkeypatch):
 
 
 def update(upstream, monkeypatch):
-    """Update the series in the very cell that contains the answer."""
+    """Publish an update that changes the cell with the reader's answer."""
     with monkeypatch.context() as patch:
         patch.chdir(upstream)
         edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")
@@ -992,8 +993,8 @@ def test_no_answer_stops_lint(linted):
         f"To {MISSPELT}", encoding="utf-8"
     )
     assert linted() == ""
-    # `make lint` ignores an answer that `make sync` has copied, even if the
-    # answer is not Python at all.
+    # `make lint` ignores an answer that `make sync` has copied into the .md,
+    # even if the answer is not valid Python.
     change(IPYNB, lambda nb: nb["cells"].pop(5))
     change(
         IPYNB, lambda nb: nb["cells"][3].update(source=f"{MISSPELT} ]= (\n\n1")
@@ -1027,12 +1028,12 @@ def test_lint_finds_what_the_project_itself_says_wrongly(linted):
     assert linted() == ""
 
 
-# The next test is about the use of git in tests.
+# The next test checks how our tests use git.
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_git_in_tests_touches_no_other_repository(project, monkeypatch, named):
-    """Run git with the environment of a hook, which names a repository."""
+    """Run git in the environment of a hook, which points to a repository."""
     git(project, "init", "-q")
     git(project, "add", ".")
     hook = project / ".git" / "hooks" / "pre-commit"

@@ -1,4 +1,4 @@
-"""Test that our commands never lose work, and that they say what is wrong."""
+"""Test that our commands never lose work and explain what went wrong."""
 
 import contextlib
 import json
@@ -40,7 +40,8 @@ def project(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     nb = read_ipynb(SESSION)
-    # Keep the title, the coefficients and the function, which need no imports.
+    # Keep only the title, the coefficients and the function, because they need
+    # no imports.
     nb.cells = [
         next(cell for cell in nb.cells if text in cell.source)
         for text in ("# Intuitive AI", "coefficients = ", "def plane(")
@@ -53,20 +54,20 @@ def project(tmp_path, monkeypatch):
 
 
 def write(nb):
-    """Write both halves of Session 2 so that they agree."""
+    """Write Session 2 as an .md and an .ipynb with the same content."""
     nb.metadata["checksum"] = checksum(content(nb))
     SESSION.with_suffix(".ipynb").write_text(nbformat.writes(nb) + "\n")
     SESSION.with_suffix(".md").write_text(as_md(nb))
 
 
 def halves():
-    """Return the bytes of both halves, or None for a missing half."""
+    """Return a list of both files' bytes, with None for a missing file."""
     files = [SESSION.with_suffix(suffix) for suffix in (".md", ".ipynb")]
     return [file.read_bytes() if file.exists() else None for file in files]
 
 
 def edit(suffix, old, new):
-    """Replace text in one half of Session 2."""
+    """Replace a text in the .md or the .ipynb of Session 2."""
     path = SESSION.with_suffix(suffix)
     text = path.read_text()
     assert old in text
@@ -74,7 +75,7 @@ def edit(suffix, old, new):
 
 
 def tool(name, *arguments, **environment):
-    """Run one of our tools, and return its exit status and what it printed."""
+    """Run one of our tools, and return its exit status and its output."""
     done = subprocess.run(
         [sys.executable, f"tests/tools/{name}.py", *arguments],
         capture_output=True,
@@ -105,7 +106,7 @@ def one_sentence(text):
 
 
 def test_run_stores_a_fresh_execution(project):
-    # `make sync` advises this after rebuilding the .ipynb.
+    # After rebuilding the .ipynb, `make sync` advises users to run `make run`.
     SESSION.with_suffix(".ipynb").unlink()
     assert "`make run` fills them in" in tool("sync")[1]
     status, said = tool("run")
@@ -122,7 +123,7 @@ def test_run_stores_a_fresh_execution(project):
 def made(project, monkeypatch):
     """Return a function that runs `make run` and returns the executed pairs.
 
-    The outputs are made up, because a kernel takes seconds to start.
+    The execution is only simulated, because a kernel takes seconds to start.
     """
     executed = []
 
@@ -328,7 +329,7 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
         status, text = fetch(address)
         assert status == 200
         assert "02_neural_nets" in text or page == "lab"
-        # Without the token, there is only a login page.
+        # Without the token, the server shows only a login page.
         base = re.match(r"http://[^/]+", address)[0]
         assert fetch(f"{base}/api/contents/{SESSION}.ipynb")[0] == 403
         assert (
@@ -336,14 +337,14 @@ def test_the_server_answers_on_loopback_with_a_token_only(project, page):
             == 200
         )
         assert "?next=" in urllib.request.urlopen(bare, timeout=20).url
-        # Saving changes only the half that is open. The other half may have
-        # been edited in the meantime, so `make sync` takes care of it later.
+        # Saving changes only the open .ipynb. The .md may have been edited in
+        # the meantime, so it is left for `make sync` to update.
         md = SESSION.with_suffix(".md").read_bytes()
         save(f"{base}/api/contents/{SESSION}.ipynb?token={token}")
         assert read_ipynb(SESSION).cells[0].source == "# Saved"
         assert SESSION.with_suffix(".md").read_bytes() == md
-        # This is another address of the same machine. A server that listened
-        # on all addresses would answer here, too.
+        # 127.0.0.2 is another address of this machine. A server that listened
+        # on all addresses would also answer at this one.
         port = int(base.rsplit(":")[-1])
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)
@@ -444,7 +445,7 @@ def test_processes_that_need_the_same_packages_do_not_disturb_each_other(
     project, monkeypatch
 ):
     def meanwhile(folder):
-        """Install the same packages, as another process might do meanwhile."""
+        """Install the same packages, as another process might do just then."""
         Path(".npm").mkdir()
         lock = (decks.HERE / "package-lock.json").read_text("utf-8")
         Path(".npm/installed.json").write_text(lock, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Test, on other systems, that the project can run on Windows.
+"""Check on any system whether the project would run on Windows.
 
 Windows has no sh and no make, and its default encoding is not UTF-8. Paths
-have backslashes, and the names of two files must differ in more than upper and
+have backslashes, and the names of two files must not differ only in upper and
 lower case.
 """
 
@@ -36,15 +36,15 @@ MISSING = re.compile(
     r"|\b(start_new_session|preexec_fn|symlink_to)\b|shell=True"
     r"|['\"]/(dev|tmp|usr|etc|bin|proc)\b|['\"](ba)?sh['\"]|\.venv/bin"
 )
-# A function that checks the system first may use them.
+# A function that first checks the operating system may use these names.
 ASKS = re.compile(r"os\.name|ON_WINDOWS|hasattr\(|freedesktop_os_release")
-# Values next to a slash in addresses, which are not file paths.
+# Values that appear next to a slash in web addresses and not in file paths.
 NO_PATHS = {"base", "name", "pair.name", "path"}
 NO_PATHS |= {"CLASSIC", "EXTENSION", "HOST"}
 
 
 def functions_of(path):
-    """Yield a file's code: the part outside functions, then each function."""
+    """Yield a file's code outside functions, and then each function's code."""
     tree = ast.parse(path.read_text("utf-8"))
     functions = [it for it in tree.body if isinstance(it, ast.FunctionDef)]
     rest = [it for it in tree.body[1:] if it not in functions]
@@ -63,7 +63,7 @@ def test_no_tool_uses_what_windows_lacks(path):
 
 
 def code_of(pair):
-    """Return the code of a notebook, without IPython's own commands."""
+    """Return a notebook's code, without IPython's magic and shell commands."""
     cells = jupytext.read(pair.with_suffix(".md")).cells
     text = "\n\n".join(it.source for it in cells if it.cell_type == "code")
     return re.sub(r"^[%!].*$", "", text, flags=re.M)
@@ -88,7 +88,7 @@ def beside_slashes(path):
             before, after = texts[i - 1] if i else "", [*texts, ""][i + 1]
             if isinstance(it, ast.FormattedValue) and (
                 (isinstance(before, str) and before.endswith("/"))
-                # A folder that is named in a sentence is not used as a path.
+                # A folder's name in a message is not used as a path.
                 or (isinstance(after, str) and re.match("/(?![., ])", after))
             ):
                 found.append(ast.unparse(it.value))

@@ -1,4 +1,4 @@
-"""Test that the workflows' commands exist and the site gets published."""
+"""Test that the workflows' commands exist and that they publish the site."""
 
 import os
 import re
@@ -25,7 +25,7 @@ EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 def steps_of(path):
     """Return the steps of all jobs in a workflow.
 
-    If a job runs several times with different commands, all of them are
+    If a job runs several times with different commands, all these commands are
     included.
     """
     jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
@@ -107,7 +107,7 @@ def test_the_site_is_put_on_the_branch_that_the_buttons_open(tmp_path):
                 "TOKEN": "secret",
                 "REPOSITORY": "owner/name",
                 "GITHUB_SHA": "1234",
-                # A folder on this machine stands in for GitHub.
+                # Push to a folder on this machine instead of GitHub.
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": f"url.{tmp_path / 'remote'}.insteadOf",
                 "GIT_CONFIG_VALUE_0": "https://x-access-token:secret@github.com/owner/name",

@@ -1,12 +1,13 @@
-"""Compare Sessions 2 and 4 with their yardsticks, for `make bench`.
+"""Benchmark Sessions 2 and 4 against reference programs, for `make bench`.
 
-The yardstick for Session 2 is a naive version of the session, and the
-yardstick for Session 4 is nanoGPT's recipe for a laptop. The program prints
+The reference for Session 2 is a naive version of the session, and the
+reference for Session 4 is nanoGPT's recipe for a laptop. The program prints
 times, ratios, losses and the memory of the kernels. If a figure has a limit,
-the limit is printed beside it. Each program runs in a process of its own.
-"Cold" means that the caches of compiled code are empty. On the very first
-start, Python has not even compiled the packages. Only nanogpt.py needs
-PyTorch. uv downloads it, unless TORCH_PYTHON names a Python that has it.
+the limit is printed beside it. Each program runs in a separate process. "Cold"
+means that the caches of compiled code are empty. On the very first start,
+Python also has to compile the packages. Only nanogpt.py needs PyTorch. uv
+downloads PyTorch, unless TORCH_PYTHON is the path of a Python that already has
+it.
 """
 
 import os
@@ -28,14 +29,15 @@ from sessions import NOTEBOOKS, find_session, main, read_ipynb
 NAIVE = Path(__file__).with_name("naive.py")
 NANOGPT = Path(__file__).with_name("nanogpt.py")
 OUR_TEXT = "data/shakespeare.txt"  # relative to NOTEBOOKS
-# For each session that is measured, a text that identifies its training cells.
+# For each measured session, a piece of code that appears in its training
+# cells.
 TRAINING = {"2": "10_000)", "4": "steps=400"}
-# The limits for Session 4. The loss is what nanoGPT's recipe reached on tiny
-# Shakespeare, in nats per character. That is a different text, so the loss is
-# only a point of reference.
+# The limits for Session 4. TINY_SHAKESPEARE is the loss that nanoGPT's recipe
+# reached on the tiny Shakespeare text, in nats per character. Our text is a
+# different one, so this loss is only a rough reference.
 TINY_SHAKESPEARE = 1.886
-COLD, WARM = 25, 15  # seconds that Session 2 may take
-AS_FAST = 4.5  # times as fast as nanoGPT's recipe, on each text
+COLD, WARM = 25, 15  # the time limits for Session 2, in seconds
+AS_FAST = 4.5  # we must be this many times as fast as nanoGPT's recipe
 SECONDS, TRAINING_SECONDS, GIB, CACHE_FACTOR = 100, 40, 3, 5
 CACHES = {
     "PYTHONPYCACHEPREFIX": "python",
@@ -47,14 +49,14 @@ CACHES = {
 
 
 def with_caches_in(folder):
-    """Return an environment that keeps its caches of compiled code in `folder`."""
+    """Return an environment in which all caches are kept in `folder`."""
     caches = {name: str(Path(folder, it)) for name, it in CACHES.items()}
     flags = f"base_compiledir={Path(folder, 'pytensor')}"
     return {**os.environ, **caches, "PYTENSOR_FLAGS": flags}
 
 
 def seconds(arguments, folder):
-    """Run Python with caches in `folder`; return the time and the output."""
+    """Run Python with caches in `folder`; return its run time and output."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -68,7 +70,7 @@ def seconds(arguments, folder):
 
 
 def cache_factor_in(nb):
-    """Return how many times faster Session 4 writes with its KV cache."""
+    """Return how many times faster the KV cache makes text generation."""
     texts = [o.get("text", "") for c in nb.cells for o in c.get("outputs", [])]
     (said,) = re.findall(
         r"256 characters: .* ([\d.]+) times", "\n".join(texts)
@@ -79,7 +81,7 @@ def cache_factor_in(nb):
 def execute_session(number):
     """Execute a session; print its training time and the kernel's memory.
 
-    For Session 4, also print how much faster the KV cache makes it.
+    For Session 4, also print how many times faster the KV cache makes it.
     """
     session = find_session(number)
     training = 0.0
@@ -93,7 +95,7 @@ def execute_session(number):
         began = now
 
     nb = execute(read_ipynb(session), session.parent, add_training_time)
-    import resource  # imported here, because Windows lacks it
+    import resource  # imported here because Windows doesn't have it
 
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes or KiB
@@ -104,9 +106,9 @@ def execute_session(number):
 def train_our_gpt(corpus):
     """Train Session 4's GPT on a text for 200 steps, including compilation.
 
-    As in nanoGPT's recipe, the windows have 64 characters. There are 24
-    windows in a batch. Print the time in seconds, and the held-out loss on
-    such windows in nats per character.
+    Each batch has 24 windows of 64 characters, which is the length in
+    nanoGPT's recipe. Print the time in seconds, and the loss on held-out
+    windows of the same length in nats per character.
     """
     import jax  # imported here, because the other processes don't need it
 
@@ -116,7 +118,7 @@ def train_our_gpt(corpus):
     assert f'CORPUS = "{OUR_TEXT}"' in code
     exec(code.replace(f'"{OUR_TEXT}"', repr(corpus), 1), names)
     jax.config.update("jax_enable_compilation_cache", False)
-    jax.jit(jax.numpy.sin)(1.0)  # load the compiler; this isn't timed
+    jax.jit(jax.numpy.sin)(1.0)  # load the compiler before the timing starts
     split, gpt = names["nnx"].split, names["GPT"]
     began = time.perf_counter()
     model = gpt(names["Config"](), names["nnx"].Rngs(0))
@@ -129,7 +131,7 @@ def train_our_gpt(corpus):
 
 
 def nanogpt(corpus):
-    """Train the reference on a text; return its time and its loss in nats."""
+    """Train nanoGPT's recipe on a text; return its time and its loss."""
     uv = find_uv()
     python = os.environ.get("TORCH_PYTHON")
     command = [python] if python else [uv, "run", "--script"]
@@ -143,7 +145,7 @@ def nanogpt(corpus):
 
 
 def write_another_text(path):
-    """Write Python's built-in help on the language to a file, in ASCII."""
+    """Write Python's help texts on the language to an ASCII file."""
     text = "\n\n".join(topics.values())
     path.write_bytes(text.encode("ascii", "ignore"))
 
@@ -151,8 +153,8 @@ def write_another_text(path):
 def compare_on(corpus, folder):
     """Train Session 4's GPT and nanoGPT's recipe on the same text.
 
-    `corpus` is the path of the text, and `folder` is for the caches. Print
-    both results, and return the loss of our model in nats per character.
+    `corpus` is the path of the text, and the caches are kept in `folder`.
+    Print both results, and return the loss of our model in nats per character.
     """
     theirs, their_loss = nanogpt(corpus)
     _, said = seconds([__file__, "gpt", str(corpus)], folder)
@@ -160,7 +162,7 @@ def compare_on(corpus, folder):
     print(
         f"nanoGPT's recipe in PyTorch:  {theirs:6.1f} s, {their_loss:.3f} nats"
     )
-    print(f"ours, 200 steps, compiling:   {ours:6.1f} s, {our_loss:.3f} nats")
+    print(f"our 200 steps + compilation:  {ours:6.1f} s, {our_loss:.3f} nats")
     line("nanoGPT's time / ours", theirs / ours, "times", least=AS_FAST)
     line("our loss, against nanoGPT's", our_loss, "nats", most=their_loss)
     return our_loss
@@ -176,7 +178,7 @@ def measure_gpt():
         print("On our text:")
         our_loss = compare_on((NOTEBOOKS / OUR_TEXT).absolute(), folder)
         execute_once = [__file__, "session", "4"]
-        seconds(execute_once, folder)  # so that the caches are warm afterwards
+        seconds(execute_once, folder)  # this run fills the caches
         warm, said = seconds(execute_once, folder)
     training, memory, factor = map(float, said.split())
     line("against tiny Shakespeare's", our_loss, "nats", most=TINY_SHAKESPEARE)
@@ -200,7 +202,7 @@ def line(name, value, unit, least=None, most=None):
 
 
 def tool():
-    """Measure everything, and print the results."""
+    """Run all benchmarks, and print the results."""
     if sys.argv[1:2] == ["session"]:
         return execute_session(sys.argv[2])
     if sys.argv[1:2] == ["gpt"]:
@@ -226,11 +228,11 @@ def measure_session_2():
         warm, said = seconds(session, first)
     training, memory = said.split()
     print(f"naive computations alone:       {naive:6.1f} s")
-    print(f"Session 2, its very first start:{first_start:6.1f} s")
+    print(f"Session 2, very first start:    {first_start:6.1f} s")
     line("Session 2, cold", cold, "s", most=COLD)
     line("Session 2, warm", warm, "s", most=WARM)
-    print(f"its training with compilation:  {float(training):6.1f} s")
-    print(f"its kernel's memory, at most:   {float(memory):6.1f} GiB")
+    print(f"training, with compilation:     {float(training):6.1f} s")
+    print(f"peak memory of the kernel:      {float(memory):6.1f} GiB")
     print(f"naive / first start: {naive / first_start:.1f}")
     print(f"naive / cold: {naive / cold:.1f}")
     print(f"naive / warm: {naive / warm:.1f}")

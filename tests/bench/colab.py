@@ -4,10 +4,10 @@ usage: .venv/bin/python tests/bench/colab.py
 
 We install Colab's versions of the packages into an environment in which
 `google.colab` can be imported, and serve the project as a git repository on
-this machine. Then we run the notebooks that the site offers for Colab in an
-empty folder. These are Sessions 1 and 2, and the first part of Session 4. The
-first cell of each notebook has to fetch everything else. All this takes a
-quarter of an hour on two cores and downloads a gigabyte.
+this machine. Then, in an empty folder, we run the notebooks that the site
+offers for Colab. These are Sessions 1 and 2, and the first part of Session 4.
+The first cell of each notebook has to fetch all the other files it needs. The
+whole test takes a quarter of an hour on two cores and downloads a gigabyte.
 """
 
 import os
@@ -47,7 +47,7 @@ VERSIONS = """
 
 
 def make_environment(folder):
-    """Make an environment like Colab's; return the folder of its programs."""
+    """Create an environment like Colab's, and return its bin folder."""
     uv = find_uv()
     python = folder / "bin" / "python"
     for words in (
@@ -61,7 +61,7 @@ def make_environment(folder):
     # JAX imports `google.colab.output`.
     text = "from unittest.mock import MagicMock\n\noutput = MagicMock()\n"
     (fake / "__init__.py").write_text(text)
-    # On Colab, every kernel has imported this before the first cell runs.
+    # On Colab, every kernel imports `google.colab` before the first cell runs.
     (packages / "colab.pth").write_text("import google.colab\n")
     return python.parent
 
@@ -80,7 +80,7 @@ def serve(folder):
 
 
 def tool():
-    """Run the sessions as on Colab, and say which of them fail."""
+    """Run the sessions as Colab would, and report which of them fail."""
     failed = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
@@ -113,7 +113,7 @@ def tool():
             failed += [pair.name] if done.returncode else []
     if failed:
         raise Problem(
-            "These fail on Colab; the lines above say why: "
+            "These sessions fail on Colab; the lines above say why: "
             f"{', '.join(failed)}."
         )
 

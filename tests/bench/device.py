@@ -1,11 +1,11 @@
-"""Run every session on the device that JAX finds here, cell by cell.
+"""Run every session, cell by cell, on the device that JAX finds.
 
 usage: .venv/bin/python tests/bench/device.py [--session 2] [--like gpu]
 
 The program prints each cell that fails, with its error. For each session, it
 prints the running time and the three slowest cells, numbered from 0. Nothing
 is stored. The README explains how JAX finds a GPU. With `--like gpu` or
-`--like tpu`, a CPU rounds like such a device.
+`--like tpu`, the CPU rounds numbers as that device would.
 """
 
 import argparse
@@ -29,7 +29,7 @@ round_like("DEVICE")"""
 
 
 def error_of(cell):
-    """Return the error of a cell that failed, or "" for any other cell."""
+    """Return the error of a failed cell, or "" if the cell did not fail."""
     return "".join(
         f"{it.ename}: {it.evalue}"[:300]
         for it in cell.get("outputs", [])
@@ -38,13 +38,13 @@ def error_of(cell):
 
 
 def run_here(pair, like="", on_cell=lambda cell: None):
-    """Run a session or its solutions, and go on if a cell fails.
+    """Run a session or its solutions to the end, even if cells fail.
 
     `like` is the device whose rounding is imitated. `on_cell` is called with
-    each code cell that is done. Return a notebook with two additional cells.
-    The first one sets the rounding, and the last one prints the device. Don't
-    ask JAX for the device any earlier. Otherwise Session 4 could not ask for a
-    second one.
+    each code cell as soon as it has run. Return the executed notebook with two
+    additional cells. The first cell sets the rounding, and the last cell
+    prints the device. We must not ask JAX for the device any earlier, because
+    Session 4 could then no longer request a second device.
     """
     nb = read_ipynb(pair)
     first = LIKE.replace("DEVICE", like) if like else "pass"
@@ -54,14 +54,17 @@ def run_here(pair, like="", on_cell=lambda cell: None):
 
 
 class Watch:
-    """A callback that prints failing cells at once and times all cells."""
+    """A callback that times all cells and reports failing cells at once."""
 
     def __init__(self):
         self.began = self.last = time.perf_counter()
         self.failed, self.seconds = 0, []
 
     def __call__(self, cell):
-        """Record a finished cell; cell 0 is the one that sets the rounding."""
+        """Record the time and the error of a cell that has just finished.
+
+        Cell 0 sets the rounding, so the session's own cells start at 1.
+        """
         now = time.perf_counter()
         number = len(self.seconds)
         self.seconds.append(now - self.last)
@@ -72,7 +75,7 @@ class Watch:
             print(f"    {cell.source[:200]!r}", flush=True)
 
     def slowest(self):
-        """Return the three slowest cells, as in "cell 7 12 s"."""
+        """Return the three slowest cells, each in the form "cell 7 12 s"."""
         first = sorted(enumerate(self.seconds), key=lambda it: -it[1])[:3]
         return ", ".join(
             f"cell {it - 1} {seconds:.0f} s" for it, seconds in first
@@ -80,7 +83,7 @@ class Watch:
 
 
 def tool():
-    """Run the sessions and their solutions here, and print what fails."""
+    """Run sessions and solutions on this machine, and print their errors."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     parser.add_argument("--like", default="", choices=["gpu", "tpu"])
@@ -94,12 +97,12 @@ def tool():
         device = "".join(it.get("text", "") for it in told).strip()
         print(
             f"  {watch.last - watch.began:.0f} s on {device}, "
-            f"{watch.failed} cells fail; the slowest are {watch.slowest()}",
+            f"{watch.failed} cells failed; slowest: {watch.slowest()}",
             flush=True,
         )
         failed += watch.failed
     if failed:
-        raise Problem(f"{failed} cells fail on this device.")
+        raise Problem(f"{failed} cells failed on this device.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Run a JupyterHub on the loopback address, in a temporary folder.
 
-Its users get what Binder or a real hub gives them. They have the packages and
-the settings that `.binder/` names, a home folder of their own, and a copy of
-the series that an nbgitpuller link has fetched. The hub has an environment of
-its own, so readers don't have to install JupyterHub.
+For its users, this hub works like Binder or a real hub. Each user has the
+packages and settings listed in `.binder/`, a separate home folder, and a copy
+of the series fetched by an nbgitpuller link. The hub runs in a separate
+environment, so readers don't have to install JupyterHub.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 300
 
 
 def run(*command, **settings):
-    """Run a command; if it fails, raise Problem with what it printed."""
+    """Run a command; if it fails, raise Problem with its output."""
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", **settings
     )
@@ -59,14 +59,14 @@ def run(*command, **settings):
 
 
 def with_first(folder):
-    """Return an environment in which the programs in a folder are found first."""
+    """Return an environment whose PATH starts with a folder."""
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def make_image(folder):
-    """Make the environment that repo2docker makes from `.binder/`.
+    """Create the environment that repo2docker would create from `.binder/`.
 
-    Return the folder of its programs.
+    Return the path of its bin folder.
     """
     uv = find_uv()
     image = folder / "image"
@@ -115,7 +115,7 @@ def commit(folder):
 
 
 def free_ports(number):
-    """Return ports on which nothing listens."""
+    """Return this many ports that are not in use."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
         for it in sockets:
@@ -124,7 +124,7 @@ def free_ports(number):
 
 
 class Hub:
-    """A running hub: its address, its process, and its users' folders."""
+    """A running hub, with its address, its process and its users' folders."""
 
     def __init__(self, folder, port, process):
         self.folder, self.process = folder, process
@@ -137,7 +137,7 @@ class Hub:
         return self.folder / "homes" / user
 
     def link(self, page):
-        """Return the link by which learners fetch the series and open a page."""
+        """Return a link that fetches the series and then opens a page."""
         asked = {
             "repo": f"file://{self.repository}",
             "branch": "main",
@@ -147,7 +147,7 @@ class Hub:
         return f"{PREFIX}hub/user-redirect/git-pull?{urlencode(asked)}"
 
     def login(self, page, user, link):
-        """Log a user in on a browser page, and follow a link."""
+        """Log in as a user on a browser page, and then open a link."""
         page.goto(f"{self.base}hub/login?next={quote(link, safe='')}")
         page.fill("input[name=username]", user)
         page.fill("input[name=password]", "any")
@@ -156,7 +156,7 @@ class Hub:
 
 @contextlib.contextmanager
 def hub(folder):
-    """Start a hub in a folder, and stop it with all of its servers at the end.
+    """Start a hub in a folder; at the end, stop it and all its servers.
 
     Yield a Hub. Raise Problem if it does not start.
     """
@@ -187,12 +187,12 @@ def hub(folder):
         wait_for(started.base, process, log)
         yield started
     finally:
-        process.terminate()  # this also ends its servers and its proxy
+        process.terminate()  # this also stops the servers and the proxy
         process.wait()
 
 
 def wait_for(address, process, log):
-    """Wait until a hub answers; if it stops, raise Problem with its log."""
+    """Wait until a hub answers; if it doesn't, raise Problem with its log."""
     no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

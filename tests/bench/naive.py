@@ -16,7 +16,7 @@ EPOCHS = 10_000
 
 
 class Net(nn.Module):
-    """A linear model, or one hidden layer of `hidden` relu units."""
+    """A linear model, or a net with a hidden layer of `hidden` relu units."""
 
     hidden: int = 0
 
@@ -28,7 +28,7 @@ class Net(nn.Module):
 
 
 def train(model, x, y):
-    """Train a model on x (points, inputs) and y (points, 1), and return its loss."""
+    """Train on x (points, inputs) and y (points, 1), and return the loss."""
     params = model.init(jax.random.key(0), x)
     optimizer = optax.adam(0.001)
     opt_state = optimizer.init(params)

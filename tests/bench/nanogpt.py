@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy", "torch"]
 # ///
-"""Train nanoGPT's recipe for a CPU, the reference for Session 4.
+"""Train a GPT with nanoGPT's recipe for CPUs, as a reference for Session 4.
 
 This is our own PyTorch code for the recipe that nanoGPT's README gives for a
 laptop without a GPU (https://github.com/karpathy/nanoGPT, "I only have a
@@ -29,7 +29,7 @@ RATE, LEAST, WARM_UP, DECAY, BETAS = 1e-3, 1e-4, 100, 0.1, (0.9, 0.99)
 
 
 class Block(nn.Module):
-    """A Transformer block, which keeps the shape (batch, time, width)."""
+    """A Transformer block; inputs and outputs are (batch, time, width)."""
 
     def __init__(self):
         super().__init__()
@@ -73,7 +73,7 @@ class GPT(nn.Module):
 
 
 def loss_of(model, windows):
-    """Return the mean cross-entropy in nats over windows (batch, time + 1)."""
+    """Return the mean cross-entropy, in nats, of windows (batch, time + 1)."""
     logits = model(windows[:, :-1])
     return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
 

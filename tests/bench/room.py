@@ -5,16 +5,18 @@ usage: .venv/bin/python tests/bench/room.py [--users 10] [--store]
 Everybody opens Session 2's deck with the same nbgitpuller link. All users have
 their own browser window and their own server, and they run all cells at the
 same time. Halfway through, one user's kernel is killed, and that user runs all
-cells again. The program prints the time to the last result, the memory and the
-processor time of each user, and what failed. Before that, it checks the first
-user's decks and JupyterLab. Afterwards, the user whose kernel was killed gets
-an update of the series, and everything that they typed must still be there.
+cells again. The program prints the time until the last result, each user's
+memory and processor time, and all failures. Before the cells run, the program
+checks the first user's decks and JupyterLab. Afterwards, the user whose kernel
+was killed gets an update of the series, and everything that they typed must
+still be there.
 
-Memory here means the memory of a user's Jupyter server and kernel. PSS counts
-memory only once if several processes share it, so its sum is what a machine
-needs. RSS counts shared memory for each process, so it is what one container
-may need. Only Linux reports these figures. `--store` keeps the figures in
-room.json, from which the site takes them.
+Memory here means the memory of a user's Jupyter server and kernel. PSS divides
+shared memory among the processes that share it, so the sum over all users is
+the memory that a machine needs. RSS counts shared memory in full for each
+process, so it is the memory that one container may need. Only Linux reports
+these figures. `--store` saves the figures in room.json, where the site reads
+them.
 """
 
 import argparse
@@ -50,8 +52,9 @@ OPENING, RUNNING, SAVING = 600, 1800, 180  # the most in seconds
 TYPED = "# what I have typed so far"
 NEWS = "A sentence that was added to the series later."
 
-# The code cells of a notebook that is open in classic Jupyter. Only the kinds
-# of a cell's outputs are compared, and warnings on stderr do not count.
+# This script returns the code cells of a notebook that is open in classic
+# Jupyter. Only the kinds of a cell's outputs are compared, and warnings on
+# stderr do not count.
 CELLS = """() => Jupyter.notebook.get_cells()
   .filter((it) => it.cell_type === "code" && it.get_text().trim())
   .map((it) => ({
@@ -74,7 +77,7 @@ ANSWER = """Jupyter.notebook.get_cells().findIndex((it) =>
 
 
 def failures(cells, stored):
-    """Return sentences that say what failed when all cells were run.
+    """Return a list of sentences, one for each cell that failed.
 
     `cells` is what CELLS returns after the run, and `stored` is what it
     returned before.
@@ -87,19 +90,19 @@ def failures(cells, stored):
         elif not cell["done"]:
             found.append(f"code cell {number} was not run")
         elif missing:
-            found.append(f"code cell {number} lacks its {sorted(missing)}")
+            found.append(f"code cell {number} lacks output: {sorted(missing)}")
     return found
 
 
 class Processes(threading.Thread):
-    """A thread that watches the memory of all users' processes."""
+    """A thread that records the memory of all users' processes."""
 
     def __init__(self, process):
         super().__init__(daemon=True)
         self.root = psutil.Process(process.pid)
         self.users = {}  # from processes to users
         self.peaks = {"pss": defaultdict(int), "rss": defaultdict(int)}
-        self.together = 0  # the largest sum of all users' PSS
+        self.together = 0  # the largest total PSS of all users
         self.stopped = threading.Event()
 
     def of(self):
@@ -124,12 +127,12 @@ class Processes(threading.Thread):
         """Return how many seconds of processor time each user has used."""
         total = defaultdict(float)
         for user, it in self.of():
-            # The sum includes children that have ended.
+            # This sum includes child processes that have ended.
             total[user] += sum(it.cpu_times()[:4])
         return total
 
     def run(self):
-        """Update the largest memory of each user every second."""
+        """Update the peak memory of each user once a second."""
         while not self.stopped.wait(1):
             now = {"pss": defaultdict(int), "rss": defaultdict(int)}
             for user, it in self.of():
@@ -144,10 +147,10 @@ class Processes(threading.Thread):
 
 
 def faults_behind_prefix(room, user, page):
-    """Return the faults in the decks and in JupyterLab on a hub.
+    """Return what is wrong with the decks and JupyterLab on a hub.
 
-    All addresses on a hub have a prefix. `page` shows the deck of classic
-    RISE.
+    All addresses on the hub start with a prefix. `page` is a page that shows
+    the deck in classic RISE.
     """
     slides = len(slides_of(read_ipynb(SESSION)))
     base = f"{room.base}user/{user}"
@@ -173,7 +176,7 @@ def faults_behind_prefix(room, user, page):
 
 
 def type_answer(page):
-    """Leave the deck, and type into the first exercise, as a learner does."""
+    """Leave the deck, and type into the first exercise, as a learner would."""
     page.keyboard.press("Alt+r")
     page.wait_for_function(
         "!document.querySelector('.reveal .slides section')"
@@ -186,12 +189,12 @@ def type_answer(page):
 
 
 def answer_on(page):
-    """Return the text of the first exercise's answer, as a page shows it."""
+    """Return the answer to the first exercise, as shown on a page."""
     return page.evaluate(f"Jupyter.notebook.get_cell({ANSWER}).get_text()")
 
 
 def answer_in(file):
-    """Return the text of the first exercise's answer in a notebook's file."""
+    """Return the answer to the first exercise, as stored in a file."""
     nb = nbformat.read(file, as_version=4)
     nbformat.validate(nb)
     (cell,) = (
@@ -215,11 +218,11 @@ def run_again(page, processes, user):
 
 
 def run_all(pages, processes, killed):
-    """Run all cells of all users, and kill one kernel halfway through.
+    """Run all cells for all users, and kill one kernel halfway through.
 
     `pages` has one page for each user, and `killed` is the user whose kernel
-    is killed. Return each user's seconds until the last result, and what
-    failed.
+    is killed. Return the seconds until each user's last result, and a list of
+    failures.
     """
     stored = {user: page.evaluate(CELLS) for user, page in pages.items()}
     began = time.perf_counter()
@@ -248,7 +251,7 @@ def run_all(pages, processes, killed):
 
 
 def check_saved(page, file):
-    """Wait until Jupyter has saved what was typed, then reload the page.
+    """Wait until Jupyter has saved the typed answer, then reload the page.
 
     Raise Problem if the answer was not saved, or if it is gone from the page.
     """
@@ -283,7 +286,7 @@ def check_update(room, page, user):
 
 
 def measure(number):
-    """Measure a room with this many users; return the figures and failures."""
+    """Simulate a room with this many users; return figures and failures."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:
@@ -292,7 +295,7 @@ def measure(number):
         browser = stack.enter_context(chromium())
         opened = {it: page_of(browser, viewport=SMALL) for it in users}
         pages = {user: page for user, (page, _) in opened.items()}
-        for page in pages.values():  # "Do you want to leave this page?"
+        for page in pages.values():  # agree to leave a page
             page.on("dialog", lambda it: it.accept())
         processes = Processes(room.process)
         began = time.perf_counter()
@@ -301,7 +304,7 @@ def measure(number):
         for page in pages.values():
             wait_for_rise(page, OPENING * 1000)
         opening = time.perf_counter() - began
-        print(f"{number} decks are open after {opening:.0f} s.", flush=True)
+        print(f"{number} decks were open after {opening:.0f} s.", flush=True)
         faults = faults_behind_prefix(room, users[0], pages[users[0]])
         print(
             "\n".join(
@@ -337,7 +340,7 @@ def measure(number):
 
 
 def tool():
-    """Measure the room, and print the figures beside their limits."""
+    """Simulate a room of users, and print the figures and their limits."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--users", type=int, default=10)
     parser.add_argument("--store", action="store_true")
@@ -350,11 +353,11 @@ def tool():
     it, failed = measure(asked.users)
     print(f"On {it['cores']} cores and {it['machine_gib']:.0f} GiB:")
     print(f"time to the last result:      {it['last_s']:7.1f} s")
-    print(f"  for the killed kernel:      {it['last_with_killed_s']:7.1f} s")
-    print(f"a user's processor time:      {it['core_s']:7.1f} s")
+    print(f"  with the killed kernel:     {it['last_with_killed_s']:7.1f} s")
+    print(f"processor time per user:      {it['core_s']:7.1f} s")
     print(f"all users' memory (PSS):      {it['together_gib']:7.2f} GiB")
-    print(f"a user's memory at most (RSS):{it['rss_gib']:7.2f} GiB")
-    line("a user's memory at most (PSS)", it["pss_gib"], "GiB", most=GIB)
+    print(f"peak memory per user (RSS):   {it['rss_gib']:7.2f} GiB")
+    line("peak memory per user (PSS)", it["pss_gib"], "GiB", most=GIB)
     print(f"failures:                     {len(failed):7}")
     print("The answer survived a killed kernel, a reload and an update.")
     if failed or it["pss_gib"] > GIB:

@@ -1,4 +1,4 @@
-"""Find or install the Chromium that prints and tests the decks."""
+"""Find or install Chromium, which we use to print and test the decks."""
 
 import contextlib
 import os
@@ -21,7 +21,8 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# On Windows: environment variables that hold folders, and paths inside them.
+# Environment variables that contain the program folders of Windows, and the
+# paths of browsers inside these folders.
 WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 WINDOWS_NAMES = (
     "Google/Chrome/Application/chrome.exe",
@@ -30,7 +31,8 @@ WINDOWS_NAMES = (
 )
 # An address on another machine.
 OUTSIDE = re.compile(r"(https?|wss?)://(?!(127\.0\.0\.1|localhost)[:/])")
-# This makes every other machine unreachable, as if there were no network.
+# This option makes all other machines unreachable, as if there were no
+# network.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 MISSING = (
     "Chromium was not found and could not be installed: install it yourself "
@@ -53,7 +55,7 @@ def starts(path):
 
 
 def places_on_windows(variables):
-    """Return the usual paths of browsers on Windows, given its environment."""
+    """Return the usual paths of browsers on Windows, given an environment."""
     folders = [variables[it] for it in WINDOWS_FOLDERS if it in variables]
     return [
         str(PureWindowsPath(folder, name))
@@ -66,7 +68,8 @@ def find():
     """Return the path of a Chromium on this machine, or "" if there is none."""
     for name in (*NAMES, *places_on_windows(os.environ)):
         path = shutil.which(name)
-        # On Ubuntu, this program may only print where to get Chromium.
+        # On Ubuntu, `chromium-browser` may be a stub that only prints where to
+        # get Chromium.
         if path and starts(path):
             return path
     with sync_playwright() as playwright:
@@ -75,12 +78,12 @@ def find():
 
 
 def is_root():
-    """Return whether this process belongs to root, as it often does in a container."""
+    """Return whether this process runs as root, as in many containers."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def install():
-    """Install Chromium, from Debian or else from Playwright."""
+    """Install Chromium, with apt-get on Debian or else with Playwright."""
     as_root = [] if is_root() else ["sudo", "-n"]
     system = ""
     with contextlib.suppress(OSError):
@@ -146,9 +149,8 @@ def page_of(browser, **settings):
     """Open a page in a new browser profile, and record what it requests.
 
     `browser` comes from Playwright, and `settings` are passed to its new
-    context. Return the page, and a list that collects the addresses outside
-    this machine that it requests. These requests fail, as if there were no
-    network.
+    context. Return the page and a list that records all requested addresses on
+    other machines. These requests fail, as if there were no network.
     """
     context = browser.new_context(**settings)
     outside = []

@@ -1,9 +1,9 @@
 """Provide the clean environment in which our commands and tests run.
 
 `python -I tests/tools/clean.py ARGUMENTS` runs `python ARGUMENTS` in this
-environment, and do.py starts everything in it. Until then, -I makes Python
-itself ignore the user's settings. If our tools or pytest are started in
-another way, they enter the environment by themselves.
+environment, and do.py starts everything in it. Until the environment is set
+up, the option -I makes Python ignore the user's settings. If our tools or
+pytest are started in another way, they set up the environment themselves.
 """
 
 import contextlib
@@ -56,12 +56,13 @@ ALLOWED = """
 # These tools read their package mirrors from the user's configuration folder.
 INSTALLERS = ("uv", "pip")
 # The lines of .npmrc that name the mirror or say how to reach it. All other
-# lines are left out.
+# lines are ignored.
 NPM = re.compile(
     r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
     r"|_auth\w*|cache|fetch-)[^=]*="
 )
-# These are restored for the user's own programs, such as the browser.
+# These variables are restored for the user's own programs, such as the
+# browser.
 OUTER = (
     *("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "LANG"),
     *("APPDATA", "PROGRAMDATA"),
@@ -71,23 +72,25 @@ OUTER = (
 def environment(folder, python=sys.executable):
     """Return an environment in which the user's own settings have no effect.
 
-    We list the variables that may pass instead of the ones that may not. Each
-    tool reads dozens of environment variables, and its next version will read
-    more, so a list of the harmful ones would never be complete. Only a few are
-    useful. They say where things are on the machine, how to reach the network
-    and the package mirrors, which GPUs to use, and where the caches are. If
-    one of these is missing from our list, somebody will notice and we can add
-    it. But if a harmful variable passed, results would change silently.
+    We list the variables that are passed on instead of those that are blocked.
+    Each tool reads dozens of environment variables, and newer versions read
+    more, so a list of harmful variables would never be complete. Only a few
+    variables are useful. They say where things are on the machine, how to
+    reach the network and the package mirrors, which GPUs to use, and where the
+    caches are. If a useful variable is missing from our list, somebody will
+    notice, and we can add it. But if a harmful variable were passed on,
+    results would change silently.
 
-    To keep out configuration files, we point each tool that looks for them to
-    `folder`. The home folder stays the same, because it holds caches and
-    because a reader's own code may use it. If the home folder can't be written
-    to, a folder inside `folder` replaces it. A second call from inside the
-    environment gives the same settings for another folder.
+    To keep out the user's configuration files, we make each tool look for such
+    files in `folder`. The home folder stays the same, because it holds caches
+    and because a reader's own code may use it. If the home folder can't be
+    written to, a folder inside `folder` replaces it. A second call inside the
+    clean environment returns the same settings for another folder.
 
     `folder` is an existing folder for the files that the processes write. You
-    can delete it when the processes have ended. `python` is the path of the
-    Python that they use. Return a dict for the `env` argument of subprocess.
+    can delete the folder when the processes have ended. `python` is the path
+    of the Python that the processes use. Return a dict for the `env` argument
+    of subprocess.
     """
     folder = Path(folder).absolute()
     config = folder / "config"
@@ -112,7 +115,8 @@ def environment(folder, python=sys.executable):
         home, compiled = str(folder / "home"), {}
         os.makedirs(home, exist_ok=True)
     programs = os.path.dirname(python)
-    # npm has its own variable for the certificates that other programs use.
+    # npm uses the same certificates as other programs, but has its own
+    # variable for them.
     if "SSL_CERT_FILE" in passed:
         passed.setdefault("NODE_EXTRA_CA_CERTS", passed["SSL_CERT_FILE"])
     here = {*passed.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"}
@@ -127,26 +131,25 @@ def environment(folder, python=sys.executable):
             for name in OUTER
         },
         "HOME": home,
-        # If TMPDIR can't be written to, this is another folder that Python
-        # chooses.
+        # If TMPDIR can't be written to, Python chooses another folder.
         "TMPDIR": tempfile.gettempdir(),
         # `!python` in a cell must start the Python that runs the cell.
         "PATH": os.pathsep.join([programs, passed.get("PATH", os.defpath)]),
         # Our own servers must be reached without a proxy.
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        # Use the same messages and the same encoding everywhere.
+        # Use the same language and the same encoding everywhere.
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
-        # This lets kernels reuse what other kernels have compiled.
+        # Kernels can then reuse code that other kernels have compiled.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         # Many tools look for settings here: Matplotlib, ArviZ, git,
         # fontconfig, jupytext, ...
         "XDG_CONFIG_HOME": str(config),
         "XDG_CONFIG_DIRS": str(config),
         # Jupyter looks only in our folder and in the environment's own folder.
-        # With PLATFORM_DIRS, it takes the system's folders from
+        # With PLATFORM_DIRS, Jupyter takes the system's folders from
         # XDG_CONFIG_DIRS and XDG_DATA_DIRS, which we also set.
         "JUPYTER_PLATFORM_DIRS": "1",
         "XDG_DATA_DIRS": str(config),
@@ -162,8 +165,8 @@ def environment(folder, python=sys.executable):
         "RUFF_CACHE_DIR": str(folder / "ruff"),
         "NPM_CONFIG_USERCONFIG": str(folder / "npmrc"),
         "NPM_CONFIG_GLOBALCONFIG": str(empty),
-        # Make git ignore the user's settings and hooks. Also stop git from
-        # rewriting a repository's index when it only reads.
+        # Make git ignore the user's settings and hooks. Also prevent git from
+        # rewriting a repository's index when a command only reads it.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
@@ -180,7 +183,7 @@ def environment(folder, python=sys.executable):
 
 
 def allowed():
-    """Return those environment variables of this process that may pass."""
+    """Return this process's environment variables that are in ALLOWED."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -191,7 +194,7 @@ def allowed():
 def outer():
     """Return the environment for the user's own programs, with all settings.
 
-    The browser needs this, because without its settings it would look newly
+    The browser needs its settings, because it would otherwise look newly
     installed.
     """
     passed = allowed()
@@ -200,10 +203,10 @@ def outer():
 
 
 def enter(folder, keep=()):
-    """Move this process and all that it starts into a clean environment.
+    """Give this process and all that it starts a clean environment.
 
     `folder` is passed to `environment`. `keep` contains patterns for the names
-    of other environment variables that may pass.
+    of other environment variables to keep.
     """
     kept = {
         name: value
@@ -224,15 +227,16 @@ def is_writable(path):
 
 
 def link_installers(config):
-    """Let uv and pip find their mirrors, even in our configuration folder."""
+    """Make the user's settings for uv and pip available in our folder."""
     theirs = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     if ON_WINDOWS:
         theirs = os.environ.get("APPDATA", theirs)
     for name in INSTALLERS:
         path = Path(theirs, name)
         if path.is_dir() and ON_WINDOWS:
-            # On Windows, not every user may create links, and uv keeps other
-            # things in its folder, too.
+            # On Windows, we copy the settings, because not every user may
+            # create links. We copy only the settings, because uv's folder also
+            # contains other files.
             (config / name).mkdir(exist_ok=True)
             for file in (*path.glob("*.toml"), *path.glob("*.ini")):
                 shutil.copy(file, config / name)
@@ -242,7 +246,7 @@ def link_installers(config):
 
 
 def write_npmrc(path):
-    """Copy those lines of the user's .npmrc that say where the mirror is."""
+    """Copy the lines of the user's .npmrc that tell npm about a mirror."""
     theirs = {k.upper(): v for k, v in os.environ.items()}.get(
         "NPM_CONFIG_USERCONFIG"
     ) or os.path.expanduser("~/.npmrc")
@@ -255,15 +259,16 @@ def write_npmrc(path):
 
 
 def advice(error):
-    """Return a sentence that says what to do about an error like a full disk.
+    """Return advice for the user about an error such as a full disk.
 
-    `error` is an exception. Return "" if there is no advice for it.
+    `error` is an exception. Return "" if there is no advice for this error.
     """
     if error.__cause__ and not isinstance(error, OSError):
         return advice(error.__cause__)
     number = getattr(error, "errno", None)
     place = Path(getattr(error, "filename", None) or ".").absolute()
-    # The name of a temporary file that couldn't be created would not help.
+    # If the file doesn't exist, name its folder, because the name of a
+    # temporary file would not help the user.
     place = place if place.exists() else place.parent
     again = "then run the same command again."
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -295,11 +300,12 @@ def advice(error):
 def main(programs, python=sys.executable):
     """Run programs in a clean environment until one of them fails.
 
-    Each of the `programs` is a list of arguments for the Python at the path
-    `python`. Exit with the status of the last program.
+    Each program is a list of arguments for Python, and `python` is the path of
+    the Python to use. Exit with the status of the last program.
     """
-    # Ctrl-C also reaches the child, and the child decides what to do. We pass
-    # a function, because the child would inherit SIG_IGN.
+    # Ignore Ctrl-C here, because it also reaches the child process, which
+    # decides what to do. Use a function for this, because the child would
+    # inherit SIG_IGN.
     signal.signal(signal.SIGINT, lambda *_: None)
     status = 0
     try:
@@ -309,7 +315,7 @@ def main(programs, python=sys.executable):
         if words := advice(error):
             sys.exit(words)
         raise
-    # Shells use this status if a signal has ended a process.
+    # If a signal has ended the program, exit with the status that shells use.
     sys.exit(status if status >= 0 else 128 - status)
 
 
@@ -317,8 +323,8 @@ def run(arguments, python):
     """Run Python with these arguments, and return its exit status."""
     # On Windows, a program that is ending may still have a file open.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        # If the disk is full, it is better to say so here than to let a
-        # program fail.
+        # Write a test file first, so that a full disk is reported here and not
+        # by a failing program.
         room = Path(folder) / "room"
         room.write_bytes(bytes(2**20))
         room.unlink()

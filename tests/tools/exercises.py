@@ -23,8 +23,8 @@ NONSENSE = (
     "[None] * 1000",
 )
 
-# This code runs an answer and then the check, on a copy of the session's
-# names.
+# This code runs an answer and then the check, with a copy of the session's
+# variables.
 PROOF = """
 from contextlib import redirect_stdout
 from io import StringIO
@@ -62,9 +62,9 @@ def solutions_of(pair):
 
 
 def session_of(pair):
-    """Return the session's path, without suffix, for a pair of solutions.
+    """Return the path of the session that a notebook of solutions belongs to.
 
-    Return None if `pair` is a session itself.
+    Both paths have no suffix. Return None if `pair` is a session itself.
     """
     if pair.parent.name != "solutions":
         return None
@@ -81,9 +81,9 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
     """Return typical mistakes in a session's exercises.
 
     `pair` is the session's path without suffix, and `folder` contains the
-    mistakes. Return a list of tuples. Each has an exercise number, the words
-    that the check must say, and the code of the answer. Raise Problem if a
-    title has another form.
+    mistakes. Return a list of tuples. Each tuple has an exercise number, the
+    words that the check must print, and the code of the wrong answer. Raise
+    Problem if a title in the file does not have the right form.
     """
     path = folder / f"{pair.name}.py"
     shared, wrong = "", []
@@ -104,12 +104,12 @@ def wrong_answers_to(pair, folder=WRONG_ANSWERS):
 
 
 def proof(nb, number, answer, words):
-    """Return code that proves what a check says about an answer.
+    """Return code that tests what a check prints about an answer.
 
     The code runs after the session in `nb`. `number` is the exercise number,
-    and `answer` is the code of the answer. The check must say `words`, which
-    are "correct" if the answer is right. If it says something else, the code
-    raises AssertionError with the output of the check.
+    and `answer` is the code of the answer. The check must print `words`, which
+    are "correct" if the answer is right. If the check prints something else,
+    the code raises AssertionError with this output.
     """
     return PROOF.format(
         number=number,
@@ -121,7 +121,7 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) to prove that the solutions are correct.
+    """Yield (name, code) for tests that the solutions are correct.
 
     `nb` is a session's notebook, and `pair` is its path without suffix.
     """
@@ -134,7 +134,7 @@ def solved(nb, pair):
 
 
 def refused(nb, pair, folder=WRONG_ANSWERS):
-    """Yield (name, code) to prove that checks reject mistakes and nonsense.
+    """Yield (name, code) for tests that checks reject mistakes and nonsense.
 
     `nb` is a session's notebook, `pair` is its path without suffix, and
     `folder` contains the wrong answers.

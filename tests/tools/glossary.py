@@ -8,14 +8,14 @@ from pathlib import Path
 from sessions import Problem
 
 SOURCE = Path(__file__).parent / "site" / "glossary.md"
-# The places where we must not add links: code, formulas, links and pictures,
-# HTML, headings and tables.
+# Parts of a text in which we must not add links: code, formulas, links and
+# pictures, HTML, headings and tables.
 TAKEN = re.compile(
     r"```.*?```|`[^`\n]+`|\$\$.+?\$\$|\$[^$\n]+\$"
     r"|!?\[[^\]]*\](?:\([^)]*\)|\{[^}]*\})|<[^>]+>|^[#|][^\n]*$",
     re.S | re.M,
 )
-# Headings and opening words of cells that only look ahead or back.
+# Headings and first words of cells that only give a preview or a summary.
 OVERVIEW = re.compile(
     r"What you will be able|Reading this on your own|Where (we are|the study club)"
     r"|References|^The plan|^Next |^What to remember|^Exercise",
@@ -27,7 +27,7 @@ OVERVIEW = re.compile(
 class Entry:
     """A term of the glossary, with its spellings and its meaning.
 
-    It also says which session explains the term.
+    `session` is the session that explains the term.
     """
 
     spellings: list
@@ -45,7 +45,7 @@ class Entry:
         return "met-" + re.sub(r"\W+", "-", self.term.lower())
 
     def patterns(self):
-        """Return patterns that match the term, first in bold, then plain."""
+        """Return patterns for the term in bold and for the term anywhere."""
         words = "|".join(re.escape(it) for it in self.spellings)
         return (
             re.compile(rf"\*\*(?:(?:an?|the) )?(?:{words})s?\.?\*\*", re.I),
@@ -56,8 +56,9 @@ class Entry:
 def read_glossary():
     """Return the entries of the glossary's source.
 
-    Each entry has a line with the term and its other spellings, separated by
-    semicolons. The next line has a colon and the meaning.
+    In the source, the first line of an entry contains the term and its other
+    spellings, separated by semicolons. The next line starts with a colon and
+    contains the meaning.
     """
     found = re.findall(r"^(.+)\n: (.+)$", SOURCE.read_text("utf-8"), re.M)
     return [Entry(terms.split("; "), meaning) for terms, meaning in found]
@@ -81,8 +82,7 @@ def link_terms(entries, notebooks):
     Markdown cells, and stores the sessions in the entries.
 
     `entries` are the entries of the glossary. `notebooks` is a dict that maps
-    names to sessions, in order. Raise Problem for a term that no session
-    mentions.
+    names to sessions, in order. Raise Problem if no session mentions a term.
     """
     cells = list(explaining(notebooks))
     for entry in entries:
@@ -107,14 +107,14 @@ def link_terms(entries, notebooks):
 
 
 def unlikely(entry, place):
-    """Return a sort key: the likelier a place explains a term, the smaller."""
+    """Return a sort key, which is smaller for likelier explanations."""
     _, cell, _, heading = place
     elsewhere = entry.term.lower() not in heading.lower()
     return elsewhere, cell.source.startswith("<details>")
 
 
 def explaining(notebooks):
-    """Yield each cell that may explain a term, its session and its heading."""
+    """Yield (session, cell, heading) for each cell that may explain a term."""
     for name, nb in notebooks.items():
         heading = ""
         for cell in nb.cells[1:]:
@@ -134,7 +134,7 @@ def free(text):
 
 
 def as_page(entries):
-    """Return the glossary in Markdown, once its terms have been linked."""
+    """Return the glossary as Markdown, with links to the sessions."""
     lines = ["# Glossary", "", "```{glossary}", ":sorted:", ""]
     for it in entries:
         number = int(it.session[:2])

@@ -1,8 +1,8 @@
 """Check the code's style and the spelling for `make lint`.
 
-Readers' answers are not checked. Readers type them into the .ipynb, and `make
-sync` may copy them into the answer cells of the .md. So we check a copy of the
-project in which these cells contain the solutions.
+Readers' answers are not checked. Readers type their answers into the .ipynb,
+and `make sync` may copy the answers into the .md. So we check a copy of the
+project in which the answer cells contain our solutions.
 """
 
 import re
@@ -21,14 +21,14 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["codespell_lib"],
 )
-# An answer cell, in the form in which the .md contains it.
+# An answer cell, as it is written in the .md.
 ANSWER = re.compile(r'^```python [^\n]*"answer-\d.*?^```$', re.M | re.S)
 
 
 def not_ours(folder, names):
-    """Return the files in a folder that the copy should leave out.
+    """Return the names of a folder's files that should not be copied.
 
-    Some of them are never checked, and the others are added later.
+    Some of these files are never checked, and the others are written later.
     """
     hidden = {name for name in names if name.startswith(".")} | {"build"}
     if Path(folder) in (NOTEBOOKS, NOTEBOOKS / "solutions"):
@@ -51,7 +51,7 @@ def without_answers(pair):
 
 
 def answer_tags(cell):
-    """Return the answers that a cell contains, according to its tags."""
+    """Return a cell's tags for the exercises that it answers."""
     tags = cell.metadata.get("tags", [])
     return [tag for tag in tags if tag.startswith("answer-")]
 
@@ -66,7 +66,7 @@ def write_copy(folder):
         text = pair.with_suffix(".md").read_text(encoding="utf-8")
         nb = read_md(pair)
         if pair.parent == NOTEBOOKS:
-            # The number of lines stays the same, so that line numbers are
+            # Keep the number of lines, so that reported line numbers are
             # correct.
             text = ANSWER.sub(lambda it: "\n" * it[0].count("\n"), text)
             nb = without_answers(pair)

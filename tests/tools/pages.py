@@ -1,9 +1,9 @@
 """Build the site of all sessions in build/site, for `make site`.
 
 Nothing is executed, because the pages show the stored outputs. First, we write
-a folder of sources. It contains the notebooks without the parts that a reader
-does not need, and pages that collect parts of several notebooks. Then Sphinx
-builds the site from these sources, with the settings in
+a folder of sources. This folder contains the notebooks without the parts that
+a reader does not need, and pages that are collected from several notebooks.
+Then Sphinx builds the site from these sources, with the settings in
 tests/tools/site/conf.py.
 """
 
@@ -51,13 +51,13 @@ LOG = Path(".github", "CHANGELOG.md")
 SYSTEMS = ("darwin", "linux", "win32")  # the systems in uv.lock
 LOCKED = Path(".binder", "requirements.txt")
 ROOM = Path("tests", "bench", "room.json")  # what room.py has measured
-# The most memory that Session 4's kernel may use, which `make bench` checks.
+# The memory limit for Session 4's kernel, which `make bench` checks.
 SESSION_4_GIB = 3
-# Files beside a notebook that its style or its explorables need.
+# Files next to a notebook that its plots, its deck or its explorables need.
 BESIDE = ("intuitive_ai.mplstyle", "rise.css", "explorables.js", "fonts")
 TEMPLATES = Environment(loader=FileSystemLoader(HERE))
 GITHUB = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+)")
-# Code that only shows a task or runs a check, which no reader needs to see.
+# Code that only shows a task or runs a check, so readers need not see it.
 PLUMBING = re.compile(r'(Markdown|exec)\(tagged\["[\w-]+"\]\)')
 # This line is in every notebook as long as the series has no address.
 UNKNOWN = 'ADDRESS = ""'
@@ -71,10 +71,11 @@ def render(template, **values):
 def published(address=""):
     """Return the series' public addresses as a dict, empty if there are none.
 
-    `address` is the address of the repository. If it is empty, the address in
-    pyproject.toml is used. The dict has the `address`, the `repository` as
-    owner/name, and the address of the `site` that GitHub serves. Raise Problem
-    if the address has another form.
+    `address` is the address of the repository. If `address` is empty, the
+    address in pyproject.toml is used. The dict has the `address`, the
+    `repository` as owner/name, and the address of the `site` that GitHub
+    serves. Raise Problem if the address does not have the form of GitHub's
+    addresses.
     """
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     address = address or project["project"].get("urls", {}).get("Repository")
@@ -96,7 +97,7 @@ def published(address=""):
 
 
 def copy(original, path):
-    """Copy a file or a folder to a path, creating the folders above it."""
+    """Copy a file or a folder to a path, creating missing parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if original.is_dir():
         shutil.copytree(original, path)
@@ -110,11 +111,11 @@ def title_of(nb):
 
 
 def opening_of(nb):
-    """Return how long a session takes, and what it requires.
+    """Return how long a session takes, and what readers need for it.
 
-    Both come from the session's opening. If the opening states no time, only
-    the reading time is given. Raise Problem if the opening does not state the
-    requirements.
+    Both are stated in the session's opening. If the opening states no time,
+    only the reading time is given. Raise Problem if the opening does not state
+    the requirements.
     """
     announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
     room = " + ".join(f"{it}" for it in announced if it)
@@ -148,7 +149,7 @@ def references_of(nb):
 
 
 def proven():
-    """Return the README's section about what is proven."""
+    """Return the section "What is proven" of the README."""
     text = Path("README.md").read_text("utf-8")
     (section,) = re.findall(
         r"^#(# What is proven\n.+?)(?=^## |\Z)", text, re.M | re.S
@@ -157,7 +158,7 @@ def proven():
 
 
 def minutes(seconds):
-    """Return a time in words, as seconds or minutes."""
+    """Return a time as text, in seconds or in minutes."""
     if seconds < 100:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes"
@@ -191,7 +192,7 @@ def with_solutions(text, session):
 
 
 def readable(nb, links, session):
-    """Return a notebook as a page for readers of the site.
+    """Return a copy of a notebook for readers of the site.
 
     The presenter's notes and the cell that fetches files on Colab are left
     out, and each exercise links to its solution. `links` is the HTML below the
@@ -210,7 +211,8 @@ def readable(nb, links, session):
             cell.source = re.sub(
                 r"\]\(((?:\.\./)*)\.\./img/", r"](\1img/", cell.source
             )
-            # A page has only one title, so a part becomes a section.
+            # A page has only one title, so the titles of parts become section
+            # headings.
             cell.source = re.sub(r"\A# ", "## ", cell.source)
             cell.source = with_solutions(cell.source, session)
             continue
@@ -220,7 +222,8 @@ def readable(nb, links, session):
             cell.metadata["mystnb"] = {"image": {"alt": alt}}
         for output in cell.outputs:
             if html := output.get("data", {}).get("text/html"):
-                # pandas leaves the corner of a table empty.
+                # Change the empty header cell that pandas leaves in the corner
+                # of a table.
                 output.data["text/html"] = html.replace(
                     "<th></th>", "<td></td>"
                 )
@@ -230,7 +233,7 @@ def readable(nb, links, session):
 
 
 def name_in_zip(pair, path):
-    """Return the name that a file has in a session's zip."""
+    """Return a file's name inside a session's zip."""
     return f"{pair.name}/{path.as_posix()}"
 
 
@@ -304,20 +307,20 @@ def requirements():
     The versions come from Binder's list. A test makes sure that this list
     agrees with uv.lock.
     """
-    # uv.lock supports only these platforms, but pip may try others, too.
+    # uv.lock supports only these platforms, but pip may run on others, too.
     systems = [f"sys_platform == '{it}'" for it in SYSTEMS]
     here = f" ; {' or '.join(systems)}\n"
     return LOCKED.read_text("utf-8").replace(here, "\n")
 
 
 def stage(folder, place):
-    """Fill a folder with everything that the site is made of.
+    """Write all the files that the site is made of into a folder.
 
     The folder gets three subfolders. Sphinx reads `source`, the pages load
     files from `static`, and `extra` goes into the site unchanged.
 
-    `place` says where the series is published. Raise Problem if a notebook is
-    damaged or has not been run.
+    `place` is the dict of the series' addresses that `published` returns.
+    Raise Problem if a notebook is damaged or has not been run.
     """
     source, static, extra = (
         folder / name for name in ("source", "static", "extra")
@@ -424,7 +427,8 @@ def build(folder, site, address=""):
         warning=said,
     )
     app.build()
-    # Plots have few colours, so a palette halves the size of a page.
+    # Plots have few colours, so saving them with a palette halves the size of
+    # a page.
     for path in Path(site, "_images").glob("*.png"):
         with Image.open(path) as image:
             image.convert("RGB").quantize(128).save(path, optimize=True)

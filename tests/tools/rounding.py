@@ -1,10 +1,10 @@
 """Make JAX round on a CPU as it does on other devices.
 
 A GPU or a TPU keeps fewer bits of the numbers that it multiplies, unless it is
-asked for full precision. Its exponentials and sums also differ in their last
-bits. On a CPU, JAX ignores `jax_default_matmul_precision`, so we change the
-rule by which JAX lowers a product to machine operations. `device.py` and a
-test run the sessions in this way.
+asked for full precision. On such devices, exponentials and sums also differ in
+their last bits. On a CPU, JAX ignores `jax_default_matmul_precision`, so we
+change the rule by which JAX lowers a product to machine operations.
+tests/bench/device.py and a test use this module to run the sessions.
 """
 
 import jax
@@ -13,7 +13,7 @@ from jax._src.interpreters import mlir as translations
 from jax.extend.core import primitives
 from jax.interpreters import mlir
 
-# A product keeps this many of the 23 fraction bits of its inputs.
+# A product uses this many of the 23 fraction bits of its inputs.
 BITS = {"gpu": 10, "tpu": 7}  # TF32 and bfloat16
 PRODUCTS = ("dot_general_p", "conv_general_dilated_p")
 INEXACT = ("exp_p", "log_p", "tanh_p", "logistic_p", "rsqrt_p", "reduce_sum_p")
@@ -53,7 +53,7 @@ def translated(function, context, avals, values):
 
 
 def replace_product(primitive, bits):
-    """Make a product keep only this many bits of its inputs."""
+    """Make a product use only this many fraction bits of its inputs."""
     translate = translation_of(primitive)
 
     def rule(context, *inputs, precision, **params):
@@ -67,7 +67,7 @@ def replace_product(primitive, bits):
 
 
 def replace_function(primitive):
-    """Make a function's results differ in their last bits."""
+    """Change the last bits of a function's results."""
     translate = translation_of(primitive)
 
     def rule(context, *inputs, **params):
@@ -80,7 +80,7 @@ def replace_function(primitive):
 def round_like(device):
     """From now on, make this process round like a "gpu" or a "tpu".
 
-    A session that asks which device it runs on gets this answer.
+    From then on, `jax.default_backend()` also returns `device`.
     """
     for name in PRODUCTS:
         replace_product(getattr(primitives, name), BITS[device])

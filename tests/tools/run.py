@@ -1,8 +1,8 @@
 """Execute notebooks in place and in fresh kernels, for `make run`.
 
 A notebook is executed only if its code, or something that the code depends on,
-has changed since its outputs were stored. The notebook's metadata contain a
-fingerprint of both.
+has changed since its outputs were stored. The metadata of the notebook contain
+fingerprints of the code and of everything that it depends on.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from sessions import (
 from sync import sync, write_ipynb
 from tqdm import tqdm
 
-CELL_SECONDS = 900  # far longer than any cell needs; stops a cell that hangs
+CELL_SECONDS = 900  # stops a cell that hangs; no other cell takes this long
 
 
 def execute(nb, folder, on_cell=lambda cell: None, **settings):
@@ -48,8 +48,8 @@ def execute(nb, folder, on_cell=lambda cell: None, **settings):
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
         kernel_name="python3",
-        # ipykernel warns at every start that its loopback connection is not
-        # encrypted.
+        # Hide the warning that ipykernel prints at every start because its
+        # loopback connection is not encrypted.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_executed=lambda cell, **_: on_cell(cell),
         coalesce_streams=True,
@@ -132,7 +132,7 @@ def is_up_to_date(pair):
 
 
 def executed_now(pair):
-    """Return the metadata for outputs that are being stored now."""
+    """Return the metadata to be stored together with new outputs."""
     return {"code": code_of(pair), "environment": environment()}
 
 
@@ -147,8 +147,8 @@ def run(pair):
         began = time.perf_counter()
         nb = execute(nb, pair.parent, lambda _: bar.update())
         seconds = time.perf_counter() - began
-    # Round the time to tens, because otherwise every run would change the
-    # file.
+    # Round the time up to tens of seconds, because otherwise every run would
+    # change the file.
     nb.metadata["running_seconds"] = 10 * math.ceil(seconds / 10)
     nb.metadata["executed"] = executed_now(pair)
     write_ipynb(pair, nb)
@@ -156,7 +156,7 @@ def run(pair):
 
 
 def tool():
-    """Execute all notebooks that have changed, and name the skipped ones."""
+    """Execute all notebooks that have changed, and list the others."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--session", default="")
     parser.add_argument("--all", default="", help="execute all notebooks")

@@ -36,7 +36,8 @@ IN_USE = (
 )
 
 PAGES = {"slides": "nbclassic/notebooks", "lab": "lab/tree"}
-# Don't look for updates, and don't request anything that our server lacks.
+# These extensions look for updates or request things that our server does not
+# offer.
 WITHOUT = (
     *LAB_WITHOUT,
     "@jupyterlab/extensionmanager-extension",
@@ -50,7 +51,8 @@ WITHOUT = (
 def port_asked_for(text):
     """Return the port that the user asked for, or None for any free port.
 
-    `text` is what the user typed. Raise Problem if it is not a port.
+    `text` is what the user typed. Raise Problem if the text is not a valid
+    port.
     """
     if not text:
         return None
@@ -62,7 +64,7 @@ def port_asked_for(text):
 
 
 def part_asked_for(text, session):
-    """Return the query that opens a deck at a part, or "" for its start.
+    """Return the query that opens a deck at a part, or "" for the first part.
 
     `text` is what the user typed, and `session` is the session's path without
     its suffix. Raise Problem if the session has no such part.
@@ -96,7 +98,7 @@ def answers(address):
 
 
 def address_in(folder):
-    """Return the address that a server has written to a file, or ""."""
+    """Return the address in a server's file, or "" if there is no file."""
     for file in folder.glob("jpserver-*.json"):
         with contextlib.suppress(json.JSONDecodeError):  # only half-written
             said = json.loads(file.read_text("utf-8"))
@@ -107,13 +109,13 @@ def address_in(folder):
 def start(port, token, folder):
     """Start a Jupyter server on a port, and wait until it answers.
 
-    `port` is a number, or 0 for any free port. `folder` is for the server's
-    log and runtime files. Return the process and its address, which is "" if
-    the port is in use. Raise Problem if the server does not start for another
-    reason.
+    `port` is a number, or 0 for any free port. The server's log and runtime
+    files are written to `folder`. Return the process and its address, which is
+    "" if the port is in use. If the server does not start for another reason,
+    raise Problem.
     """
-    # There is no autosave, so anything that a presenter tries out changes a
-    # file only if they save it.
+    # Autosave is off, so that whatever a presenter tries out changes a file
+    # only if they save it.
     write_settings(
         folder / "jupyter",
         folder / "data",
@@ -157,8 +159,8 @@ def start(port, token, folder):
 def open_browser(address):
     """Open a page in the user's browser; return whether that was possible."""
     code = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    # Give the browser the user's own settings. Without them, it would look
-    # newly installed.
+    # Give the browser the user's own settings. Without these settings, it
+    # would look newly installed.
     return not subprocess.run(
         [sys.executable, "-I", "-c", code, address], env=outer()
     ).returncode
@@ -168,14 +170,14 @@ def serve(path, query, port, folder):
     """Serve the project until Ctrl-C; open a page, or print its address.
 
     `path` is the page's path on the server, and `query` follows the token in
-    the address. `port` is a number, or None for 8888 or any free port.
-    `folder` is for the server's files. Raise Problem if the server does not
-    start.
+    the address. `port` is a number, or None for port 8888 or, if that is in
+    use, any free port. The server's files are written to `folder`. Raise
+    Problem if the server does not start.
     """
     token = secrets.token_hex(16)
     server, base = start(port or FIRST_PORT, token, folder)
     if not base and not port:
-        print(f"Port {FIRST_PORT} is in use, so another port is used.")
+        print(f"Port {FIRST_PORT} is in use, so the server uses another port.")
         server, base = start(0, token, folder)
     if not base:
         raise Problem(IN_USE.format(port))
@@ -193,11 +195,12 @@ def serve(path, query, port, folder):
 
 
 def prepare(session):
-    """Bring a session's .ipynb up to date, so that a reader can open it.
+    """Update a session's .ipynb before a reader opens it.
 
     `session` is the session's path without its suffix. Print what was done, or
-    why nothing could be done. Even if the two halves conflict, the .ipynb can
-    be read. Raise Problem if there is no .ipynb that can be opened.
+    why nothing could be done. Even if the .md and the .ipynb are in conflict,
+    a reader can open the .ipynb. Raise Problem if the .ipynb can't be opened
+    at all.
     """
     try:
         done = sync(session, reading=True)

@@ -1,4 +1,4 @@
-"""Find, read and write the notebooks, on behalf of all tools."""
+"""Find, read and write the notebooks (all other tools use this module)."""
 
 import contextlib
 import functools
@@ -18,7 +18,8 @@ NOTEBOOKS = Path("notebooks")
 OTHER_HALF = {".md": ".ipynb", ".ipynb": ".md"}
 OUR_NAME = re.compile(r"\d\d_[a-z0-9_]+")
 
-# The metadata of every notebook, whichever machine and editor saved it.
+# The kernel's metadata in every notebook, whichever machine or editor saved
+# it.
 KERNELSPEC = {
     "display_name": "Python 3 (ipykernel)",
     "language": "python",
@@ -29,8 +30,8 @@ KERNELSPEC = {
 ONLY_IN_IPYNB = ("language_info", "running_seconds", "executed", "checksum")
 
 # The conflict markers that a merge leaves behind. Tools that merge notebooks
-# put them into separate cells. nbdev writes them between backticks, and nbdime
-# writes them in red.
+# put the markers into separate cells. nbdev writes them between backticks, and
+# nbdime writes them in red.
 MARKER = re.compile(r"^(?:`|<span[^>]*>\**)?(?:<{7}|>{7})(?:[ `]|$)", re.M)
 
 
@@ -63,12 +64,13 @@ def main(tool):
 
 
 def all_pairs():
-    """Return all pairs' paths without suffixes, with the sessions first.
+    """Return the paths of all notebooks without suffixes, sessions first.
 
-    A pair is listed even if one of its halves is missing. A reader's own
-    copies are left out. These are files with another kind of name, such as
-    my_02_neural_nets or 02_neural_nets-Copy1, and single files with the same
-    number as a complete pair. Raise Problem if there is no pair.
+    Each path stands for a pair of files, an .md and an .ipynb, and is listed
+    even if one of the two files is missing. A reader's own copies are left
+    out. These are files with other kinds of names, such as my_02_neural_nets
+    or 02_neural_nets-Copy1, and single files with the same number as a
+    complete pair. Raise Problem if there is no notebook.
     """
     found = {}
     for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
@@ -95,7 +97,7 @@ def all_pairs():
 
 
 def pairs_of(number):
-    """Return the pairs of a session and its solutions, or all pairs for "".
+    """Return the paths of a session and its solutions, or all paths for "".
 
     `number` is what the user typed. Raise Problem if there is no such session.
     """
@@ -129,9 +131,9 @@ def kind_of(cell):
 
 
 def parts_of(cells):
-    """Return the parts of a session, each a list of its cells.
+    """Return the parts of a session, each as a list of cells.
 
-    The cell tagged `part-2` opens the second part, and so on.
+    The cell tagged `part-2` starts the second part, and so on.
     """
     parts = [[]]
     for cell in cells:
@@ -144,19 +146,19 @@ def parts_of(cells):
 def read_ipynb(pair):
     """Return the notebook in `pair`.ipynb.
 
-    Raise Problem, which says what to do, if the file is missing or damaged or
-    contains conflict markers.
+    If the file is missing or damaged or contains conflict markers, raise
+    Problem with advice for the user.
     """
     return read_half(pair.with_suffix(".ipynb"))
 
 
 def read_md(pair):
-    """Return the notebook in `pair`.md; raise Problem as read_ipynb does."""
+    """Return the notebook in `pair`.md; raise Problem like read_ipynb."""
     return read_half(pair.with_suffix(".md"))
 
 
 def read_half(path):
-    """Return the notebook in one half of a pair, or raise Problem."""
+    """Return the notebook in an .md or .ipynb file, or raise Problem."""
     other = path.with_suffix(OTHER_HALF[path.suffix])
     if not path.exists():
         if is_whole(other):
@@ -173,7 +175,7 @@ def read_half(path):
         f"{other.name}."
     )
     if marker:
-        # Merging JSON by hand is hopeless and unnecessary.
+        # Don't ask the user to merge JSON, because the .ipynb can be rebuilt.
         merge = (
             rebuild[0].upper() + rebuild[1:]
             if nb is None and is_whole(other)
@@ -200,16 +202,16 @@ def read_half(path):
 
 
 def is_whole(path):
-    """Return whether half of a pair is readable, without conflict markers."""
+    """Return whether a notebook file is readable and has no merge markers."""
     nb, marker = parse(path) if path.exists() else (None, "")
     return nb is not None and not marker
 
 
 def parse(path):
-    """Return the notebook in half of a pair, and its first conflict marker.
+    """Return the notebook in a file, and the place of a conflict marker.
 
-    `path` is the path of the file. The notebook is None if the file is
-    damaged, and the place of the marker is "" if there is none.
+    `path` is the path of an .md or .ipynb file. The notebook is None if the
+    file is damaged, and the place is "" if there is no marker.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -220,9 +222,10 @@ def parse(path):
         f"line {text.count(chr(10), 0, marker.start()) + 1}" if marker else ""
     )
     nb = None
-    # A file that is not a complete notebook may raise any exception.
+    # Reading an incomplete notebook may raise any exception.
     with contextlib.suppress(Exception), warnings.catch_warnings():
-        # Some editors leave cells without ids, or give two cells the same id.
+        # Ignore the warnings about editors that leave cells without ids or
+        # give two cells the same id.
         warnings.simplefilter("ignore")
         nb = (from_md if path.suffix == ".md" else from_ipynb)(text)
     if nb and not place:
@@ -294,7 +297,7 @@ def kept_metadata():
 
 
 def cleaned(nb):
-    """Return a copy of a notebook without what editors and machines add.
+    """Return a copy of a notebook without additions by editors or machines.
 
     `nb` is a notebook of the project or a dict of the same form. The copy
     keeps the cells with their ids, sources, outputs and our metadata, and the
@@ -319,11 +322,12 @@ def cleaned(nb):
             if name in ours
         }
     )
-    # This differs from machine to machine and does not matter.
+    # Python's version differs from machine to machine and does not matter.
     nb.metadata.get("language_info", {}).pop("version", None)
     for cell in nb.cells:
         cell.source = re.sub("\r\n?", "\n", cell.source)
-        # Some editors leave an empty list of tags in every cell.
+        # Leave out empty values, because some editors add an empty list of
+        # tags to every cell.
         cell.metadata = nbformat.from_dict(
             {
                 name: cell.metadata[name]

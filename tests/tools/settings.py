@@ -1,8 +1,8 @@
 """Write our settings for RISE and JupyterLab, with the live decks' keys.
 
 `make slides` and `make lab` write the settings into a separate folder. On
-Binder and on a JupyterHub, `.binder/postBuild` runs this file to put them into
-the environment that everybody uses there.
+Binder and on a JupyterHub, `.binder/postBuild` runs this file to write the
+settings into the environment that all users share.
 """
 
 import json
@@ -14,12 +14,12 @@ from sessions import NOTEBOOKS, main, write_safely
 
 LIVE = Path(__file__).parent / "live"
 EXTENSION = "deck-keys"  # its name in lab.js
-# In classic Jupyter, it has another name. The server remembers the location of
-# a file by the last part of its address, which would otherwise be the same for
-# both.
+# The extension has another name in classic Jupyter. The server remembers the
+# location of a file by the last part of its address, which would otherwise be
+# the same for both extensions.
 CLASSIC = "classic-deck"
-# Don't ask whether to show news. Don't let jupytext write the other half of a
-# pair on each save, because that could overwrite an edit of that half.
+# Don't ask whether to show news. Don't let jupytext write both the .md and the
+# .ipynb on each save, because this could overwrite an edit in the other file.
 LAB_WITHOUT = (
     "@jupyterlab/apputils-extension:announcements",
     "jupyterlab-jupytext",
@@ -29,9 +29,10 @@ LAB_WITHOUT = (
 def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
     """Write the settings that RISE and JupyterLab read.
 
-    `config` and `data` are the folders in which they look for settings and for
-    extensions. `autosave` says whether the deck saves automatically, and
-    `lab_without` lists the extensions that JupyterLab leaves out.
+    RISE and JupyterLab look for settings in the folder `config` and for
+    extensions in the folder `data`. `autosave` says whether the deck saves
+    automatically, and `lab_without` lists the extensions to disable in
+    JupyterLab.
     """
     keys, deck, lab = (
         (LIVE / f"{name}.js").read_text(encoding="utf-8")
@@ -50,8 +51,8 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
             "load_extensions": {"rise/main": False, f"{CLASSIC}/main": True},
             "deck_autosaves": autosave,
         },
-        # This is set here and not in the notebook. There, it would also start
-        # a deck in JupyterLab for somebody who only wants to read.
+        # If this option were set in the notebook, JupyterLab would also start
+        # a deck for somebody who only wants to read.
         config / "nbconfig/rise.json": {"autolaunch": True},
         config / "labconfig/page_config.json": {
             "buildCheck": False,
@@ -72,7 +73,7 @@ def write_settings(config, data, autosave=True, lab_without=LAB_WITHOUT):
 
 
 def tool():
-    """Put our settings into the environment of the Python that runs this."""
+    """Write our settings into the environment of the current Python."""
     prefix = Path(sys.prefix)
     config = prefix / "etc" / "jupyter"
     write_settings(config, prefix / "share" / "jupyter")

@@ -1,4 +1,4 @@
-"""Measure how long each session is, one sitting at a time.
+"""Measure the length of each session, separately for each sitting.
 
 Each part of a session is one sitting. `python tests/tools/sittings.py` prints
 a table of all sittings.
@@ -55,15 +55,15 @@ def notes_of(cells):
 
 
 def minutes_of(slide):
-    """Return the number of minutes that a slide's notes give, or else 0."""
+    """Return the minutes given in a slide's notes, or 0 if none are given."""
     found = [NOTE.fullmatch(note) for note in notes_of(slide)]
     return sum(int(match[1]) for match in found if match)
 
 
 def minutes_announced(cells):
-    """Return the minutes that a sitting announces for a group.
+    """Return how many minutes a sitting is said to take with a group.
 
-    Return None if no sentence announces them.
+    Return None if the text does not announce a time.
     """
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     match = re.search(r"to a group,[^.]*?(\d+) minutes", prose)
@@ -74,9 +74,9 @@ def sittings_of(nb):
     """Return the figures for each sitting of a session.
 
     `nb` is the session's notebook. Return a list of namespaces. Each namespace
-    counts all `slides`, the slides with `pictures`, and the `silent` slides,
-    which show code without output. It also has the total `minutes` of the
-    notes and the minutes `announced`. The `loose` notes are not formatted as
+    has the number of all `slides`, of slides with `pictures`, and of `silent`
+    slides, which show code without output. It also has the total `minutes` of
+    the notes and the `announced` minutes. `loose` lists the notes that are not
     an aside or do not state their minutes.
     """
     return [

@@ -1,10 +1,10 @@
-"""Make the two halves of each pair agree, for `make sync`.
+"""Make the .md and the .ipynb of each notebook agree, for `make sync`.
 
 `make sync` never loses work. jupytext's own --sync trusts the file that was
 written last, but file times mean nothing after a clone, a download or a merge.
-So the .ipynb stores a checksum of the content that both halves had when they
-last agreed. A half whose content has another checksum has been edited, and
-`make sync` only overwrites a half that has not been edited.
+So the .ipynb stores a checksum of the content that both files had when they
+last agreed. A file whose content has another checksum has been edited, and
+`make sync` only overwrites a file that has not been edited.
 """
 
 import argparse
@@ -37,16 +37,17 @@ NAMED = 5  # how many differences to name
 
 
 def sync(pair, keep="", reading=False):
-    """Bring both halves of one pair together by comparing their content.
+    """Make the .md and the .ipynb of one notebook agree.
 
-    `pair` is the pair's path without suffix. `keep` is "md" or "ipynb", the
-    half that wins if both were edited; a copy of the other half is saved in
-    .aside/. `reading` is true if somebody only wants to open the .ipynb, and
-    then we only add what is missing from it.
+    `pair` is the path of the two files without suffix. If both files were
+    edited, `keep` says which of them to keep ("md" or "ipynb"), and a copy of
+    the other file is saved in .aside/. `reading` is true if somebody only
+    wants to open the .ipynb. In this case, edits are only carried over from
+    the .md to the .ipynb.
 
     Return a sentence that says what was done, or "" if there was nothing to
-    do. If both halves were edited and `keep` is empty, or if a half is
-    damaged, change nothing and raise Problem.
+    do. If both files were edited and `keep` is empty, or if a file is damaged,
+    change nothing and raise Problem.
     """
     md, ipynb = pair.with_suffix(".md"), pair.with_suffix(".ipynb")
     if not ipynb.exists():
@@ -102,16 +103,16 @@ def sync(pair, keep="", reading=False):
         return f"{ipynb} now has the edits from {md.name}.{aside}"
     if reading:
         return ""
-    # The order matters. If the .ipynb were written first, an interruption
-    # would leave it with the checksum of content that the .md does not have
-    # yet. The old .md would then look like the edited half.
+    # The order matters. If the .ipynb were written first, then after an
+    # interruption, the .ipynb would have a checksum that does not match the
+    # old .md. The old .md would then look like the edited file.
     write_md(pair, nb)
     write_ipynb(pair, nb, agreed=True)
     return f"{md} now has the edits from {ipynb.name}.{aside}"
 
 
 def content(nb):
-    """Return the content of a notebook, which is its cells and its metadata.
+    """Return the content of a notebook, that is, its cells and metadata.
 
     Anything that editors and machines add is left out, and so is anything that
     an .md cannot store.
@@ -136,10 +137,11 @@ def checksum(said):
 
 
 def differences(in_md, in_ipynb):
-    """Name the cells in which two halves differ, to help the user find them.
+    """Return a text that lists the cells in which the two files differ.
 
-    The arguments are the content of each half. List a few of the cells, each with its first line and with its number in the half that it comes from. Also say how many
-    more there are.
+    The arguments are the contents of the two files. For a few of the cells,
+    the text gives the first line and the number of the cell in its file. It
+    also says how many more cells differ.
     """
     named = []
     first, second = in_md["cells"], in_ipynb["cells"]
@@ -215,8 +217,8 @@ def write_ipynb(pair, nb, agreed=False):
     text = nbformat.writes(nb) + "\n"
     write_safely(pair.with_suffix(".ipynb"), text)
     with contextlib.suppress(FileNotFoundError):
-        # If somebody uses jupytext in their own Jupyter, it rejects a pair
-        # whose .ipynb is newer than its .md.
+        # Make the .md the newer file, because jupytext, if somebody uses it in
+        # their own Jupyter, rejects a pair whose .ipynb is newer than its .md.
         os.utime(pair.with_suffix(".md"))
 
 
@@ -228,7 +230,7 @@ def write_md(pair, nb):
 
 
 def tool():
-    """Sync every pair, and print what was done."""
+    """Sync all notebooks, and print what was done."""
     parser = argparse.ArgumentParser(description=tool.__doc__)
     parser.add_argument("--keep", default="", choices=["", "md", "ipynb"])
     keep = parser.parse_args().keep

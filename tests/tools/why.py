@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 CAUSES = Path(__file__).with_name("causes.txt")
-# These parts of a line surround the message itself and are left out.
+# The parts of a line before and after the actual message, which are left out.
 AROUND = re.compile(
     r"^ *((cause|error|hint|ERROR|npm error):* *)?(Because )?|\{[^}]*\}"
     r"| and you require.*| only has wheels.*|[. ]*$"
@@ -12,10 +12,10 @@ AROUND = re.compile(
 
 
 def why(said):
-    """Return why a program has failed, and what to do about it.
+    """Return a sentence that says why a program failed and what to do.
 
-    `said` is everything that the program printed. Return "" if it matches none
-    of the causes in causes.txt. why.sh reads the same file.
+    `said` is everything that the program printed. Return "" if the output
+    matches none of the causes in causes.txt. why.sh reads the same file.
     """
     lines = said.splitlines()
     found = re.search(r"https?://[A-Za-z0-9.:_-]*", said)

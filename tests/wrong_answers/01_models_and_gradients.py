@@ -1,7 +1,7 @@
 # These are typical mistakes in the exercises of Session 1. The title of each
-# cell gives the number of an exercise and the words with which the check must
-# respond to the mistake. The cells run after the session, so they can use its
-# names and the ones below.
+# cell gives the number of an exercise and the words that the check must print
+# for this mistake. The cells run after the session, so they can use the
+# session's variables and the ones below.
 
 
 def errors_left_out(sizes_of):

@@ -1,7 +1,7 @@
 # These are typical mistakes in the exercises of Session 2. The title of each
-# cell gives the number of an exercise and the words with which the check must
-# respond to the mistake. The cells run after the session, so they can use its
-# names and the ones below.
+# cell gives the number of an exercise and the words that the check must print
+# for this mistake. The cells run after the session, so they can use the
+# session's variables and the ones below.
 
 import math
 
@@ -27,7 +27,7 @@ answer_1 = sm.OLS(y, np.column_stack([x, np.ones(200)])).fit().params
 answer_1 = sm.OLS(y_column, sm.add_constant(x)).fit().params
 
 # %% 1: the digits are not ours
-answer_1 = np.roll(least_squares, 1) + 1e-4  # about as far as Bambi's means
+answer_1 = np.roll(least_squares, 1) + 1e-4  # as far off as Bambi's means
 
 # %% 1: the digits are not ours
 answer_1 = [[3.1, None, 2.1]]

@@ -1,7 +1,7 @@
 # These are typical mistakes in the exercises of Session 6. The title of each
-# cell gives the number of an exercise and the words with which the check must
-# respond to the mistake. The cells run after the session, so they can use its
-# names.
+# cell gives the number of an exercise and the words that the check must print
+# for this mistake. The cells run after the session, so they can use the
+# session's variables.
 
 # %% 1: this is one block
 answer_1 = 8 * (512 + 256 + 810 + 469)

@@ -1,8 +1,8 @@
 """Run the Jupyter server for `make slides` and `make lab`.
 
-It is JupyterLab's own server with two changes. Opening a notebook does not
-change its file, and the kernel is always ours, whichever kernel a notebook or
-a user asks for.
+The server is JupyterLab's own server with two changes. Opening a notebook does
+not change its file, and all notebooks run in our kernel, even if a notebook or
+a user asks for another kernel.
 """
 
 import contextlib
@@ -26,15 +26,16 @@ from jupyterlab.labapp import LabApp
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sessions import KERNELSPEC, ONLY_IN_IPYNB, all_pairs, cleaned
 
-# jupytext's extension writes both halves of a pair on each save, which would
-# overwrite an edit of the other half. `make sync` notices such an edit.
+# jupytext's extension is off, because it writes both the .md and the .ipynb on
+# each save and would overwrite an edit in the other file. `make sync` notices
+# such an edit.
 EXTENSIONS = {
     "jupyterlab_jupytext": False,
     "jupyterlab_rise": True,
     "nbclassic": True,
     "notebook_shim": True,  # this reads nbclassic's settings
 }
-# The metadata that a kernel or an editor writes into a notebook unasked.
+# The metadata that a kernel or an editor writes into a notebook by itself.
 FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
 
 
@@ -42,7 +43,7 @@ def said(nb):
     """Return a notebook's content as text, so that it can be compared.
 
     Cell ids and everything that editors and machines add are left out. If a
-    cell has printed something in several pieces, the pieces are joined.
+    cell's printed text was stored in several pieces, they are joined.
     """
     nb = cleaned(nb)
     for name in ONLY_IN_IPYNB:
@@ -55,7 +56,7 @@ def said(nb):
 
 
 def joined(outputs):
-    """Return a cell's outputs, joining consecutive texts of a stream."""
+    """Return a cell's outputs, with consecutive texts of a stream joined."""
     parts = []
     for output in outputs:
         if (
@@ -73,9 +74,9 @@ def saved(nb, before, is_ours):
     """Return the notebook that should be written after an edit.
 
     `nb` is the notebook that the editor sent, and `before` is the notebook on
-    the disk. `is_ours` says whether it belongs to the project. In that case,
-    we drop everything that editors add. The kernel's metadata stay as they are
-    on the disk.
+    the disk. `is_ours` says whether the notebook belongs to the project. If it
+    does, we drop everything that editors add. The kernel's metadata stay as
+    they are on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
@@ -86,9 +87,9 @@ def saved(nb, before, is_ours):
 
 
 class Checkpoints(AsyncFileCheckpoints):
-    """Checkpoints that are kept among the server's files.
+    """Checkpoints that are stored in the server's own folder.
 
-    Otherwise, they would be beside the notebooks.
+    By default, they would be stored next to the notebooks.
     """
 
     def checkpoint_path(self, checkpoint_id, path):
@@ -99,7 +100,7 @@ class Checkpoints(AsyncFileCheckpoints):
 
 
 class Contents(AsyncLargeFileManager):
-    """A contents manager that ignores saves without an edit.
+    """A contents manager that does not save notebooks without edits.
 
     Editors change a notebook as soon as it is open, for instance when the
     kernel reports its Python version, and then save it automatically.
@@ -110,7 +111,7 @@ class Contents(AsyncLargeFileManager):
     def is_ours(self, path, prefix=""):
         """Return whether a file is one of the project's notebooks.
 
-        A reader's own copy, with the prefix "my_", counts as well.
+        If `prefix` is "my_", a reader's own copy counts as well.
         """
         file = Path(self._get_os_path(path)).relative_to(self.root_dir)
         pair = file.with_name(file.stem.removeprefix(prefix))
@@ -124,7 +125,7 @@ class Contents(AsyncLargeFileManager):
             super().mark_trusted_cells(nb, path)
 
     async def get(self, path, *args, **settings):
-        """Return a file; put our kernel into a notebook's metadata."""
+        """Return a file; if it is a notebook, put our kernel into it."""
         model = await super().get(path, *args, **settings)
         if model["type"] == "notebook" and model["content"]:
             model["content"].metadata.kernelspec = KERNELSPEC
@@ -149,7 +150,7 @@ class Contents(AsyncLargeFileManager):
 
 
 class OurKernel(KernelSpecManager):
-    """A kernel manager that provides our kernel under every name."""
+    """A kernel manager that returns our kernel for every name."""
 
     def get_kernel_spec(self, kernel_name):
         """Return our kernel."""
@@ -166,11 +167,11 @@ if __name__ == "__main__":
         "open_browser": False,
         "port_retries": 0,
         "root_dir": os.getcwd(),
-        # A terminal would lack the user's settings for the shell.
+        # In a terminal, the user's shell settings would be missing.
         "terminals_enabled": False,
     }
     LabApp.launch_instance()
-    # A thread that was reading a file when the server ended waits forever for
-    # the next file, and the process would wait for that thread.
+    # Exit without waiting for other threads, because a thread that was reading
+    # a file when the server stopped would wait forever for the next file.
     sys.stdout.flush()
     os._exit(0)

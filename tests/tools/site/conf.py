@@ -13,7 +13,7 @@ exclude_patterns = ["static"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # this parser understands formulas
-nb_ipywidgets_js = {}  # they would come from a CDN
+nb_ipywidgets_js = {}  # their scripts would come from a CDN
 myst_enable_extensions = ["attrs_inline", "deflist", "dollarmath"]
 
 html_theme = "furo"
@@ -51,11 +51,11 @@ html_theme_options = {
         "color-brand-content": "#8fc7ea",
         "color-brand-visited": "#d3a9f5",
     },
-    "navigation_with_keys": False,  # the arrow keys belong to the sliders
+    "navigation_with_keys": False,  # our sliders use the arrow keys
 }
 pygments_dark_style = "a11y-high-contrast-dark"
 
-# The pages use the decks' MathJax, which is among our own files.
+# The pages use the same MathJax as the decks, from the site's own files.
 mathjax_path = "mathjax/MathJax.js?config=TeX-AMS_SVG"
 mathjax2_config = {
     "showMathMenu": False,
@@ -78,19 +78,20 @@ def mend(app, page, template, context, doctree):
     """Remove a role from the theme's captions, because they are not headings."""
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace(' role="heading"', "")
-    # A missing page may have been requested from any folder.
+    # The 404 page needs a base address, because a missing page may be
+    # requested in any folder.
     if page == "404" and app.config.html_baseurl:
         context["metatags"] += f'<base href="{app.config.html_baseurl}">'
 
 
 def forget(app, doctree, page):
-    """Leave out the index, so that the search does not find terms twice."""
+    """Remove the index entries, so that a search finds each term only once."""
     for node in list(doctree.findall(index)):
         node.parent.remove(node)
 
 
 def setup(app):
-    """Run `mend` after the theme, and make the search show terms."""
+    """Run `mend` after the theme, and let searches find glossary terms."""
     StandardDomain.object_types["term"].attrs["searchprio"] = 0
     app.connect("html-page-context", mend, priority=900)
     app.connect("doctree-resolved", forget)
