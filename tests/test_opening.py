@@ -293,7 +293,7 @@ def test_a_reader_sees_the_presenters_notes_only_on_request(opened):
 
 
 def heading(page):
-    """Return the position of the heading on the current slide."""
+    """Return a locator for the heading of the current slide."""
     return page.locator(f"{SECTION} h1").filter(visible=True)
 
 

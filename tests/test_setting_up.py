@@ -171,29 +171,25 @@ MIRROR_FILES = {
 }
 
 
+@pytest.mark.parametrize("by", ["sh", ENV_PY])
 @pytest.mark.parametrize("file", MIRROR_FILES)
-def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file):
+def test_a_mirror_that_a_person_has_set_up_is_used(bare, site, file, by):
     text = MIRROR_FILES[file].replace("{mirror}", f"{site[1]}/simple")
     path = bare / "home" / file
     write_safely(path, text)
     more = {"UV_CONFIG_FILE": path} if file == "uv.toml" else {}
-    status, said = make_env(bare, HTTPS_PROXY=mirror.NOWHERE, **more)
+    status, said = make_env(bare, by=by, HTTPS_PROXY=mirror.NOWHERE, **more)
     assert status == 0, said
     assert runs(bare)
     # Everything is installed now, so the command downloads and prints nothing.
-    assert make_env(bare, UV_DEFAULT_INDEX=mirror.NOWHERE) == (0, "")
+    nowhere = {"UV_DEFAULT_INDEX": mirror.NOWHERE}
+    assert make_env(bare, by=by, **nowhere) == (0, "")
 
 
-@pytest.mark.parametrize("where", ["uv.toml", "UV_INDEX", "PIP_INDEX_URL"])
-def test_a_mirror_is_used_where_there_is_no_sh(bare, site, where):
-    text = MIRROR_FILES[".config/uv/uv.toml"]
-    text = text.replace("{mirror}", f"{site[1]}/simple")
-    settings = {"by": ENV_PY, "HTTPS_PROXY": mirror.NOWHERE}
-    if where == "uv.toml":
-        write_safely(bare / "home" / ".config/uv/uv.toml", text)
-    else:
-        settings[where] = f"{site[1]}/simple"
-    status, said = make_env(bare, **settings)
+@pytest.mark.parametrize("name", ["UV_INDEX", "PIP_INDEX_URL"])
+def test_a_mirror_is_used_where_there_is_no_sh(bare, site, name):
+    settings = {name: f"{site[1]}/simple", "HTTPS_PROXY": mirror.NOWHERE}
+    status, said = make_env(bare, by=ENV_PY, **settings)
     assert status == 0, said
     assert runs(bare)
     assert make_env(bare, by=ENV_PY, UV_OFFLINE=1) == (0, "")
@@ -218,8 +214,9 @@ def test_without_make_the_environment_is_the_same(bare, site):
     assert make_env(bare, UV_OFFLINE=1) == (0, "")
 
 
+@pytest.mark.parametrize("by", ["sh", ENV_PY])
 def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
-    bare, site
+    bare, site, by
 ):
     home = bare / "home"
     hostile.write_home(home)
@@ -228,14 +225,14 @@ def test_what_a_person_has_set_for_uv_pip_and_the_shell_changes_nothing(
     before = hostile.files_in(home)
     theirs = hostile.environment(home)
     theirs = {k: theirs[k] for k in hostile.VARIABLES}
-    status, said = make_env(bare, **theirs)
+    status, said = make_env(bare, by=by, **theirs)
     assert status == 0, said
     assert said.splitlines() == [
         "Setting up the environment in .venv (only once; this takes a few "
         "minutes) ..."
     ]
     assert runs(bare)
-    assert make_env(bare, **theirs) == (0, "")
+    assert make_env(bare, by=by, **theirs) == (0, "")
     assert hostile.files_in(home) == before
 
 
@@ -318,8 +315,8 @@ def test_the_environment_is_made_without_a_home_or_a_temporary_folder(
     assert runs(bare)
 
 
-# Each cause of a failure, and the message for it. `how` says what a test does
-# beforehand.
+# Each cause of a failure: the settings for `make_env`, and a pattern for the
+# message that they must lead to.
 CAUSES = {
     "nothing answers": (
         {"UV_DEFAULT_INDEX": f"{mirror.NOWHERE}/simple"},

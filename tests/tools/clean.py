@@ -55,8 +55,8 @@ ALLOWED = """
 """
 # These tools read their package mirrors from the user's configuration folder.
 INSTALLERS = ("uv", "pip")
-# The lines of .npmrc that name the mirror or say how to reach it. All other
-# lines are ignored.
+# The lines of .npmrc that name the mirror or the cache, or say how to reach the
+# mirror. All other lines are ignored.
 NPM = re.compile(
     r"(//|(@[^:=]+:)?registry|(https?-)?proxy|noproxy|ca(file|\[\])?|strict-ssl"
     r"|_auth\w*|cache|fetch-)[^=]*="

@@ -6,6 +6,7 @@ machine that has make may not have Python. If there is nothing to do, the
 script writes nothing. If it fails, it says why in one sentence.
 """
 
+import configparser
 import os
 import re
 import shutil
@@ -20,6 +21,13 @@ from why import why
 
 ROOT = Path(__file__).absolute().parents[2]
 AGAIN = "then run the same command again."
+# uv's settings that say where packages come from or how to fetch them.
+KEPT = re.compile(
+    r"\s*(index|index-url|extra-index-url|find-links|no-index|index-strategy"
+    r"|keyring-provider|allow-insecure-host|native-tls|system-certs"
+    r"|python-install-mirror|cache-dir|link-mode|offline|https?-proxy"
+    r"|no-proxy)\s*="
+)
 # The lines of uv's configuration file that may name a mirror.
 MIRROR = re.compile(
     r"^\s*(\[\[\s*index|index(-url)?\s*=|extra-index-url|find-links|no-index)",
@@ -34,6 +42,15 @@ MIRRORS = (
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
     "UV_FIND_LINKS",
 )
+# pip's settings that say where packages come from, and uv's names for them.
+PIP = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "proxy": "ALL_PROXY",
+    "cert": "SSL_CERT_FILE",
+}
 # With these options, uv uses only uv.lock and ignores the user's mirrors.
 LOCKED = ("--locked", "--no-config", "--quiet")
 
@@ -48,11 +65,14 @@ def program(environment, name):
 def settings():
     """Return the environment variables for uv.
 
-    These are the allowed variables of the user and our own variables.
+    These are the allowed variables of the user and our own variables. Where
+    the user has set a variable only for pip, uv gets it under its own name.
     """
     passed = clean.allowed()
-    if not passed.get("UV_DEFAULT_INDEX") and passed.get("PIP_INDEX_URL"):
-        passed["UV_DEFAULT_INDEX"] = passed["PIP_INDEX_URL"]
+    for name, uv_name in PIP.items():
+        pip_name = "PIP_" + name.replace("-", "_").upper()
+        if passed.get(pip_name) and not passed.get(uv_name):
+            passed[uv_name] = " ".join(passed[pip_name].split())
     return passed | OURS
 
 
@@ -62,8 +82,9 @@ def call(*command, said=None):
     `said` is the program's input.
     """
     variables = settings()
-    if LOCKED[0] in command:
-        variables = {k: v for k, v in variables.items() if k not in MIRRORS}
+    if "--no-config" in command:
+        ignored = (*MIRRORS, "UV_CONFIG_FILE")
+        variables = {k: v for k, v in variables.items() if k not in ignored}
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -131,13 +152,61 @@ def find_python(uv):
     return []
 
 
-def has_mirror():
-    """Return whether packages should come from a mirror."""
-    if any(settings().get(name) for name in MIRRORS):
-        return True
+def read(path):
+    """Return the text of a configuration file, or "" if it can't be read."""
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def kept(text):
+    """Return those lines of a uv.toml that match KEPT, and its indexes."""
+    lines, keep, is_table = [], False, False
+    for line in text.splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            is_table = True
+            keep = bool(re.match(r"\s*\[\[\s*index\s*\]\]", line))
+        elif not is_table and re.match(r"\s*[a-z-]+\s*=", line):
+            keep = bool(KEPT.match(line))
+        lines += [line] * keep
+    return "".join(lines)
+
+
+def use_mirrors():
+    """Make uv use the mirrors that the user has set; return whether any are.
+
+    No other setting of uv or pip may change what we install. So we copy the
+    lines that name mirrors to .uv/uv.toml, which uv then reads instead of the
+    user's file. If uv has no mirror, we use pip's.
+    """
     folder = os.environ.get("APPDATA" if ON_WINDOWS else "XDG_CONFIG_HOME")
-    file = Path(folder or Path.home() / ".config", "uv", "uv.toml")
-    return file.is_file() and bool(MIRROR.search(file.read_text("utf-8")))
+    folder = Path(folder or Path.home() / ".config")
+    ours = ROOT / ".uv" / "uv.toml"
+    ours.parent.mkdir(exist_ok=True)
+    text = kept(
+        read(os.environ.get("UV_CONFIG_FILE") or folder / "uv" / "uv.toml")
+    )
+    ours.write_text(text, encoding="utf-8", newline="\n")
+    OURS["UV_CONFIG_FILE"] = str(ours)
+    if MIRROR.search(text) or any(map(settings().get, MIRRORS)):
+        return True
+    name = "pip.ini" if ON_WINDOWS else "pip.conf"
+    pip = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    for path in (
+        Path.home() / ("pip" if ON_WINDOWS else ".pip") / name,
+        folder / "pip" / name,
+        os.environ.get("PIP_CONFIG_FILE", os.devnull),
+    ):
+        try:
+            pip.read_string(read(path))
+        except configparser.Error as error:
+            say(f"{path} is ignored, because it can't be read: {error}")
+    for section in pip.sections():
+        for key, value in pip.items(section):
+            if key in PIP and value:
+                OURS[PIP[key]] = " ".join(value.split())
+    return any(map(settings().get, MIRRORS))
 
 
 def say(text):
@@ -158,6 +227,7 @@ def make():
         check = ("sync", "--check", "--offline", "--no-cache")
         if not call(uv, *check, *LOCKED).returncode:
             return python
+    has_mirror = use_mirrors()
     if not uv:
         uv = get_uv()
         base = find_python(uv)
@@ -171,7 +241,7 @@ def make():
         # has been moved.
         new = ("venv", "--quiet", "--clear", "--relocatable", ".venv")
         done(sentence, uv, *new, *base, "--prompt", "intuitive-ai")
-    if has_mirror():
+    if has_mirror:
         # uv.lock contains addresses on pypi.org, so `uv sync` would not use
         # the mirror. The checksums are the same for the mirror's files.
         plain = ("--no-emit-project", "--no-header", "--no-annotate")
@@ -179,7 +249,7 @@ def make():
         into = ("--quiet", "--python", python, "--require-hashes", "-")
         done(sentence, uv, "pip", "sync", *into, said=packages)
     else:
-        done(sentence, uv, "sync", *LOCKED)
+        done(sentence, uv, "sync", "--locked", "--quiet")
     return python
 
 

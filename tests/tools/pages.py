@@ -181,7 +181,7 @@ def teachers(address=""):
 
 
 def with_solutions(text, session):
-    """Return a text with a link from each exercise to its solution.
+    """Return a text with links from exercises to solutions, and their targets.
 
     `session` is the number of the session.
     """

@@ -25,7 +25,7 @@ KERNELSPEC = {
     "language": "python",
     "name": "python3",
 }
-# The metadata that only the .ipynb has. `make run` writes the first two, and
+# The metadata that only the .ipynb has. `make run` writes the first three, and
 # `make sync` writes the last one.
 ONLY_IN_IPYNB = ("language_info", "running_seconds", "executed", "checksum")
 

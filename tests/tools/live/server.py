@@ -35,7 +35,7 @@ EXTENSIONS = {
     "nbclassic": True,
     "notebook_shim": True,  # this reads nbclassic's settings
 }
-# The metadata that a kernel or an editor writes into a notebook by itself.
+# The metadata that kernels, editors and our own tools write into a notebook.
 FROM_DISK = ("kernelspec", *ONLY_IN_IPYNB)
 
 
@@ -75,8 +75,8 @@ def saved(nb, before, is_ours):
 
     `nb` is the notebook that the editor sent, and `before` is the notebook on
     the disk. `is_ours` says whether the notebook belongs to the project. If it
-    does, we drop everything that editors add. The kernel's metadata stay as
-    they are on the disk.
+    does, we drop everything that editors add. The metadata in FROM_DISK stay
+    as they are on the disk.
     """
     nb = cleaned(nb) if is_ours else nb
     for name in FROM_DISK:
