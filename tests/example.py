@@ -100,7 +100,7 @@ def session():
 
 
 def solutions():
-    """Return the notebook with the solutions to the example session."""
+    """Return the notebook with the solutions of the example session."""
     shown = nbformat.v4.new_output(
         "execute_result",
         data={

@@ -148,8 +148,8 @@ class Deck:
         """Assert that pressing the space bar leads through all slides."""
         for walked in self.walks:
             assert len(walked) == len(self.slides), (
-                f"The space bar reached {len(walked)} of {len(self.slides)} "
-                "slides; walk through the deck to see why."
+                f"The space bar led to only {len(walked)} of {len(self.slides)} "
+                "slides; press it in the deck to see where it stops."
             )
 
     def assert_fitting(self):

@@ -77,7 +77,7 @@ def test_slides_tags_and_alt_text_survive_the_round_trip(pair):
     assert kept(read_md(pair)) == kept(read_ipynb(pair)), (
         "Some cells in the .ipynb have metadata that the .md does not have. "
         "`make run` removes the metadata that editors add. To keep your own "
-        "metadata, list them in cell_metadata_filter in pyproject.toml."
+        "metadata, add its names to cell_metadata_filter in pyproject.toml."
     )
 
 

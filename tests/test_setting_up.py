@@ -475,7 +475,7 @@ def test_a_folder_that_refuses_to_be_written_is_named(
 
 
 def test_a_full_disk_is_named(bare, site):
-    # In a separate mount namespace, copy the project to a disk of 100 KiB.
+    # In a separate mount namespace, copy the project to a 100 KiB disk.
     script = 'mount -t tmpfs -o size=100k none "$1" || exit 77; cp -R tests .python-version pyproject.toml uv.lock "$1" && cd "$1" && exec sh tests/tools/env.sh'
     disk = bare / "disk"
     disk.mkdir()

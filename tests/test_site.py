@@ -64,8 +64,9 @@ FACTS = """() => {
   return facts;
 }"""
 
-# This script keeps only one element for each colour of code. Most elements of
-# a page are words in code, and axe-core would spend most of its time on them.
+# In highlighted code, this script keeps one element of each colour. Most
+# elements of a page are words in code, and axe-core would spend most of its
+# time on them.
 THIN = """() => {
   const seen = new Set();
   for (const it of document.querySelectorAll("pre span")) {

@@ -900,7 +900,7 @@ def upstream(project, tmp_path_factory, monkeypatch):
 
 
 def update(upstream, monkeypatch):
-    """Publish an update that changes the cell with the reader's answer."""
+    """Publish an update that changes the cell that contains the answer."""
     with monkeypatch.context() as patch:
         patch.chdir(upstream)
         edit(MD, "answer_1 = None", "answer_1 = None  # a new gap")

@@ -14,9 +14,9 @@ still be there.
 Memory here means the memory of a user's Jupyter server and kernel. PSS divides
 shared memory among the processes that share it, so the sum over all users is
 the memory that a machine needs. RSS counts shared memory in full for each
-process, so it is the memory that one container may need. Only Linux reports
-these figures. `--store` saves the figures in room.json, where the site reads
-them.
+process, so it is the memory that a user may need in a separate container. Only
+Linux reports these figures. `--store` saves them in room.json, from which the
+site takes them.
 """
 
 import argparse
@@ -286,7 +286,7 @@ def check_update(room, page, user):
 
 
 def measure(number):
-    """Simulate a room with this many users; return figures and failures."""
+    """Simulate a room of this size; return the measurements and failures."""
     users = [f"user{it}" for it in range(number)]
     killed = users[-1]
     with contextlib.ExitStack() as stack:

@@ -217,7 +217,7 @@ def prepare(folder):
 def print_deck(page, deck, suffix):
     """Print a deck to a PDF with one page per slide, showing all fragments.
 
-    `page` is a Playwright page, which shows the printed deck afterwards.
+    `page` is a Playwright page. After the call, it shows the printed deck.
     `deck` is the path of the deck's HTML, and `suffix` is one of the keys of
     PRINTED. Return the path of the PDF.
     """

@@ -15,7 +15,7 @@ import clean
 import env
 
 TOOLS = Path("tests", "tools")
-# For each command, the programs that it starts one after another, and the
+# For each command, the programs that it runs, one after another, and the
 # settings that it passes to the last program.
 LINT = [TOOLS / "lint.py"]
 COMMANDS = {

@@ -121,7 +121,7 @@ def proof(nb, number, answer, words):
 
 
 def solved(nb, pair):
-    """Yield (name, code) for tests that the solutions are correct.
+    """Yield (name, code) pairs that test whether the solutions are correct.
 
     `nb` is a session's notebook, and `pair` is its path without suffix.
     """

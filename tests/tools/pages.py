@@ -74,8 +74,7 @@ def published(address=""):
     `address` is the address of the repository. If `address` is empty, the
     address in pyproject.toml is used. The dict has the `address`, the
     `repository` as owner/name, and the address of the `site` that GitHub
-    serves. Raise Problem if the address does not have the form of GitHub's
-    addresses.
+    serves. Raise Problem if the address does not look like one on GitHub.
     """
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     address = address or project["project"].get("urls", {}).get("Repository")

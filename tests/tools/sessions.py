@@ -36,7 +36,7 @@ MARKER = re.compile(r"^(?:`|<span[^>]*>\**)?(?:<{7}|>{7})(?:[ `]|$)", re.M)
 
 
 class Problem(Exception):
-    """A problem that the user can fix; its text says how."""
+    """A problem that the user can fix; its message says how."""
 
 
 def main(tool):

@@ -63,7 +63,7 @@ def minutes_of(slide):
 def minutes_announced(cells):
     """Return how many minutes a sitting is said to take with a group.
 
-    Return None if the text does not announce a time.
+    Return None if the text does not state a time.
     """
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     match = re.search(r"to a group,[^.]*?(\d+) minutes", prose)

@@ -56,7 +56,7 @@ def said(nb):
 
 
 def joined(outputs):
-    """Return a cell's outputs, with consecutive texts of a stream joined."""
+    """Return a cell's outputs, after joining consecutive printed texts."""
     parts = []
     for output in outputs:
         if (
