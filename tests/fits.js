@@ -20,7 +20,7 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
   const CODE =
     "pre, code, .CodeMirror, .cm-editor, table.dataframe, .output_area, .jp-OutputArea";
   const screen = Math.min(width / 1280, height / 720);
-  let slide, edge, found, frames;
+  let slide, edge, folded, found, frames;
 
   function named(element) {
     const block = element.closest(BLOCK) ?? element;
@@ -50,6 +50,12 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
     for (const [, it] of edge) {
       if (box.right > it.left && box.left < it.right)
         say(element, "overlaps the footer", box.bottom - it.top);
+    }
+    for (const [it, word] of folded) {
+      const across = Math.min(box.right - word.left, word.right - box.left);
+      const down = Math.min(box.bottom - word.top, word.bottom - box.top);
+      if (!it.contains(element))
+        say(element, "is covered by the link to the code", Math.min(across, down));
     }
     for (const { x, y, frame } of clipping(element)) {
       if (x) {
@@ -82,6 +88,10 @@ async ({ width, height, text, code, label, labels, slides = Infinity }) => {
     frames = new Map();
     edge = [...document.querySelectorAll(".reveal > .slide-number, #rise-footer, .reveal > .deck-footer")]
       .filter((it) => it.checkVisibility())
+      .map((it) => [it, it.getBoundingClientRect()]);
+    // The code of a picture is folded into a word, which has its own corner.
+    folded = [...slide.querySelectorAll(".input, .jp-Cell-inputWrapper")]
+      .filter((it) => getComputedStyle(it).position === "absolute" && it.checkVisibility())
       .map((it) => [it, it.getBoundingClientRect()]);
     const scale = slide.getBoundingClientRect().width / slide.offsetWidth;
     for (const [it, { x, y, width: across, height: down }] of edge) {

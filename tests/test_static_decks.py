@@ -418,11 +418,19 @@ FAULTS = {
         {},
         "left edge",
     ),
+    "corner": (
+        "html",
+        '<img alt="a box" width="300" height="300" src="data:image/svg+xml,'
+        "<svg xmlns='http://www.w3.org/2000/svg'/>\" "
+        'style="position: absolute; top: 0; right: 0">',
+        {},
+        "is covered by the link to the code",
+    ),
 }
 
 
 def cell_with(kind, content):
-    """Return a cell that shows `content` as Markdown, code, output or a figure."""
+    """Return a cell that shows `content` as text, code, an output or a figure."""
     if kind == "markdown":
         return nbformat.v4.new_markdown_cell(content)
     cell = nbformat.v4.new_code_cell("1", execution_count=1)
@@ -430,6 +438,9 @@ def cell_with(kind, content):
         cell.source = content
     elif kind == "stream":
         cell.outputs = [nbformat.v4.new_output("stream", text=content)]
+    elif kind == "html":
+        data = {"text/html": content}
+        cell.outputs = [nbformat.v4.new_output("display_data", data)]
     else:
         figure = Figure(figsize=content, dpi=STYLE["figure.dpi"])
         figure.subplots()
