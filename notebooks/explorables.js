@@ -36,7 +36,7 @@ function explorable(name, { slider, values, start, choice, choices = [""], chose
       return input;
     }
 
-    const range = control(slider, { type: "range", min: 0, max: named[0].length - 1, value: start }, "flex: 1 1 40%");
+    const range = control(slider, { type: "range", min: 0, max: named[0].length - 1, value: start }, `flex: 1 1 ${choice ? 25 : 40}%`);
     const said = controls.appendChild(document.createElement("output"));
     said.style = "color: inherit; font: inherit; min-width: 3.5em; padding: 0";
     if (choice) controls.append(`${choice}:`);
