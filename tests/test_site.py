@@ -611,7 +611,7 @@ def test_the_cards_take_what_the_openings_say():
     nb = notebook(opening, said, "## Part two", said.replace("70", "60"))
     nb.cells[3].metadata["tags"] = ["part-2"]
     assert pages.opening_of(nb) == {
-        "time": "70 + 60 minutes with a group. About 5 minutes to read.",
+        "time": "70 and 60 minutes with a group. About 5 minutes to read.",
         "needs": "You need Session 1.",
     }
     with pytest.raises(Problem, match="what they have to know"):

@@ -117,7 +117,7 @@ def opening_of(nb):
     the requirements.
     """
     announced = [minutes_announced(cells) for cells in parts_of(nb.cells)]
-    room = " + ".join(f"{it}" for it in announced if it)
+    room = " and ".join(f"{it}" for it in announced if it)
     room = f"{room} minutes with a group. " if room else ""
     prose = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
     needs = re.search(r"^\*\*What you need\*\*\s+(.+?\.)(?:\s|$)", prose, re.M)
@@ -287,13 +287,21 @@ def write_zip(pair, path, lock):
         for it in sorted(folder.iterdir())
         if it.name in text
     ]
-    files.append(NOTEBOOKS / "data" / "README.md")
+    about_data = NOTEBOOKS / "data" / "README.md"
+    # The other sessions are not in the zip, so links to them would be dead.
+    unlinked = re.sub(
+        r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", about_data.read_text("utf-8")
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for it in dict.fromkeys(files):
             archive.write(it, name_in_zip(pair, it))
         readme = render("README.txt.j2", title=title_of(nb), name=pair.name)
-        texts = {"README.txt": readme + "\n", "requirements.txt": lock}
+        texts = {
+            "README.txt": readme + "\n",
+            "requirements.txt": lock,
+            about_data: unlinked,
+        }
         for name, text in texts.items():
             entry = zipfile.ZipInfo(name_in_zip(pair, Path(name)))
             entry.external_attr = 0o644 << 16  # readable by everybody
