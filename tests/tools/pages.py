@@ -277,6 +277,7 @@ def write_zip(pair, path, lock):
         it.source for it in [*nb.cells, *nbformat.read(solutions, 4).cells]
     ]
     text = "\n".join(texts)
+    about_data = NOTEBOOKS / "data" / "README.md"
     files = [pair.with_suffix(".ipynb"), solutions, Path("LICENSE")]
     for name in BESIDE:
         it = NOTEBOOKS / name
@@ -285,9 +286,8 @@ def write_zip(pair, path, lock):
         it
         for folder in (NOTEBOOKS / "data", Path("img"))
         for it in sorted(folder.iterdir())
-        if it.name in text
+        if it.name in text and it != about_data
     ]
-    about_data = NOTEBOOKS / "data" / "README.md"
     # The other sessions are not in the zip, so links to them would be dead.
     unlinked = re.sub(
         r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", about_data.read_text("utf-8")
