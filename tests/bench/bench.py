@@ -173,7 +173,7 @@ def measure_gpt():
     with tempfile.TemporaryDirectory() as folder:
         another = Path(folder, "manual.txt")
         write_another_text(another)
-        print("On another text, Python's manual:")
+        print("On another text, Python's built-in help:")
         compare_on(another, folder)
         print("On our text:")
         our_loss = compare_on((NOTEBOOKS / OUR_TEXT).absolute(), folder)
