@@ -45,8 +45,6 @@ MIRRORS = (
 # pip's settings that say where packages come from, and uv's names for them.
 PIP = {
     "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
     "trusted-host": "UV_INSECURE_HOST",
     "proxy": "ALL_PROXY",
     "cert": "SSL_CERT_FILE",
