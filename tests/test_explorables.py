@@ -24,11 +24,13 @@ def explorables_of(session):
 
 
 EXPLORABLES = [
-    pytest.param(html, id=re.search(r'data-name="(.+?)"', html)[1])
+    pytest.param(
+        html,
+        id=f"{session.name}-{re.search(r'data-name="(.+?)"', html)[1]}",
+    )
     for session in SESSIONS
     for html in explorables_of(session)
 ]
-pytestmark = pytest.mark.session("2")
 on_each = pytest.mark.parametrize("html", EXPLORABLES)
 
 
@@ -127,6 +129,7 @@ def test_every_position_shows_a_picture_that_is_drawn(browser, html):
 POINTED_AT = [it for it in EXPLORABLES if '"across":' in it.values[0]]
 
 
+@pytest.mark.session("4")
 def test_session_4_shows_attention_where_one_points():
     assert len(POINTED_AT) == 1
 
@@ -184,15 +187,18 @@ def test_an_explorable_is_small_and_looks_the_same_on_any_page(html):
     assert not re.search(r"\.\d\d", points), "Round the numbers in the SVG."
 
 
+@pytest.mark.session("2")
 def test_session_2_has_explorables():
     assert len(explorables_of(SESSIONS[1])) == 2
 
 
+@pytest.mark.session("4")
 def test_session_4_lets_one_choose_how_to_sample():
     names = "".join(explorables_of(SESSIONS[3]))
     assert 'data-name="sampling"' in names
 
 
+@pytest.mark.session("4")
 def test_each_choice_can_name_its_own_positions(browser):
     (html,) = (it for it in explorables_of(SESSIONS[3]) if '"sampling"' in it)
     page = open_plain(browser, html)
