@@ -68,7 +68,7 @@ answer_4 = cnns[0]
 # %% 4: this is not a model
 answer_4 = CNN
 
-# %% 4: show it those, too
+# %% 4: use such digits, too
 answer_4 = fit(small_mlp, lambda key: (moved(x_train, 2), y_train), 0, 300)
 
 # %% 4: train on `x_train`
