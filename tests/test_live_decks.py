@@ -143,8 +143,11 @@ def test_the_deck_runs_live(deck):
     assert page.evaluate(outputs) == 0
 
     page.evaluate("Jupyter.notebook.execute_all_cells()")
+    # A cell gets its number when its code has been executed, but on a busy
+    # machine, its outputs may arrive later. The kernel reports that it is idle
+    # only after the last output.
     page.wait_for_function(
-        """document.querySelector(".output_error") ||
+        """document.querySelector(".output_error") || !Jupyter.notebook.kernel_busy &&
            Jupyter.notebook.get_cells().filter((it) => it.cell_type == "code")
            .every((it) => it.input_prompt_number > 0 || !it.get_text())""",
         timeout=900_000,
