@@ -53,14 +53,14 @@ def answer_3(probs, p):
     return np.where(probs >= p * probs.max(), probs, 0)
 
 
-# %% 3: is your limit p itself
+# %% 3: is your threshold p itself
 def answer_3(probs, p):
     return (
         np.where(probs >= p, probs, 0) / np.where(probs >= p, probs, 0).sum()
     )
 
 
-# %% 3: exactly at the limit
+# %% 3: exactly at the threshold
 def answer_3(probs, p):
     return (
         np.where(probs > p * probs.max(), probs, 0)
@@ -68,7 +68,7 @@ def answer_3(probs, p):
     )
 
 
-# %% 3: is your limit p itself
+# %% 3: is your threshold p itself
 answer_3 = top_p
 
 
