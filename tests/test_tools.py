@@ -222,6 +222,19 @@ def test_run_leaves_a_notebook_whose_cell_fails_as_it_was(project):
     assert "was left as it was" in said
 
 
+def test_a_command_starts_without_building_parsers_it_does_not_need():
+    code = "import run, sys; print('lark' in sys.modules)"
+    said = subprocess.check_output(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": "tests/tools"},
+        text=True,
+    )
+    assert said.strip() == "False", (
+        "Reading a notebook imports lark, which takes most of a second: keep "
+        "rfc3987-syntax out with override-dependencies in pyproject.toml."
+    )
+
+
 def test_a_session_that_does_not_exist_is_named_with_those_that_do(
     project, monkeypatch
 ):
