@@ -26,7 +26,7 @@ def explorables_of(session):
 EXPLORABLES = [
     pytest.param(
         html,
-        id=f"{session.name}-{re.search(r'data-name="(.+?)"', html)[1]}",
+        id=session.name + "-" + re.search(r'data-name="(.+?)"', html)[1],
     )
     for session in SESSIONS
     for html in explorables_of(session)
