@@ -390,8 +390,12 @@ def test_a_run_is_saved_and_every_cell_stays_in_its_place(opened, key):
 @in_decks
 def test_one_can_type_into_a_cell(opened):
     page = opened.page
+    # The second time, the cell is already selected, so we click in it as soon
+    # as its slide appears. RISE selects it again half a second later.
+    go_to_two(page)
     cell = go_to_two(page)
     cell.locator(EDITOR).click()
+    page.wait_for_timeout(600)
     page.keyboard.press("Control+End")
     page.keyboard.type("  #b. xa")
     page.keyboard.press("ArrowLeft")

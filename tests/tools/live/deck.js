@@ -25,6 +25,19 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
     return found.sort((a, b) => place(a) - place(b));
   }
 
+  // RISE selects the first code cell of a slide half a second after the slide
+  // appears, or even later on a busy machine. This takes the focus away from a
+  // cell in which somebody is already typing, and the next letters would move
+  // the deck. Only RISE gives the number of a cell as a string.
+  function keepFocus() {
+    const kind = Object.getPrototypeOf(Jupyter.notebook);
+    const { select } = kind;
+    kind.select = function (index, ...rest) {
+      const late = typeof index === "string" && this.mode === "edit";
+      return late ? this : select.call(this, index, ...rest);
+    };
+  }
+
   // As soon as RISE's own script is loaded, RISE reads the deck's settings and
   // checks whether there are slides. With a cold cache, this happens before
   // the notebook is loaded, and then there is no deck. So we load RISE here
@@ -33,6 +46,7 @@ define(["base/js/namespace", "base/js/events"], function (Jupyter, events) {
   function launch() {
     requirejs(["nbextensions/rise/main"], function (rise) {
       findCellsBy(cellsInOrder); // RISE has set its own way
+      keepFocus();
       deckKeys({
         start() {
           Jupyter.actions.call("RISE:slideshow");
