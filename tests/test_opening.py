@@ -431,9 +431,10 @@ def test_a_remote_moves_on_even_while_the_cursor_is_in_a_cell(opened):
     cell = go_to_two(page)
     cell.locator(EDITOR).click()
     page.keyboard.press("F5")
-    for title in ("Two", "Three"):
+    for title in ("Two", "Three", "Four"):
         page.keyboard.press("PageDown")
         expect(heading(page)).to_contain_text(title)
+    selected(page)  # so Ctrl-Enter runs the cell on this slide
 
 
 @pytest.mark.parametrize("opened", ["rise"], indirect=True)
